@@ -1,0 +1,36 @@
+# Flags of the whole tree: set once, so that every object agrees on ABI and instruction set.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(TDN_CCACHE ccache)
+if(TDN_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${TDN_CCACHE}")
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+                    -Wold-style-cast -fno-omit-frame-pointer)
+if(TDN_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+# None of x86-64-v1..v4 includes PCLMUL, and without it simdjson's On-Demand code silently falls back
+# to its byte-at-a-time kernel.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-march=x86-64-v2 -mpclmul)
+endif()
+
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE
+    "-O2 -g1 -D_GLIBCXX_ASSERTIONS -D_FORTIFY_SOURCE=3 -fstack-protector-strong")
+add_link_options(-fuse-ld=lld-19 -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  include(CheckPIESupported)
+  check_pie_supported()
+  add_link_options(-pie)
+endif()
+if(TDN_SANITIZE)
+  add_compile_options(-fsanitize=${TDN_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TDN_SANITIZE})
+endif()

@@ -1,0 +1,102 @@
+// What went wrong, as a value: every fallible function returns `Result<T>` (base/result.h), and an
+// `Error` carries the four facts its receiver decides by: which kind (Code), whose fault (Origin),
+// whether another try can help (Retry), and a sentence for a person that names the thing and the
+// remedy. Codes that a client may see form one table: HTTP status, `type` in both dialects, retry
+// advice. Nothing else in the program maps codes to statuses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tdn {
+
+enum class Code : std::uint8_t {
+  // Seen by clients of the gateway, in the order of the design's table.
+  kInvalidRequest,
+  kContextLengthExceeded,
+  kContentBlocked,
+  kInvalidApiKey,
+  kPolicyDenied,
+  kModelNotAllowed,
+  kModelNotFound,
+  kNotFound,
+  kMethodNotAllowed,
+  kRequestTimeout,
+  kIdempotencyConflict,
+  kRequestTooLarge,
+  kWrongSite,
+  kRateLimitExceeded,
+  kInsufficientQuota,
+  kHeadersTooLarge,
+  kInternalError,
+  kUpstreamError,
+  kOverloaded,
+  kQuotaUnavailable,
+  kZoneUnavailable,
+  kStorageUnavailable,
+  kUpstreamTimeout,
+  kStreamInterrupted,
+  // Never leave the process as such.
+  kCancelled,    // the request that waited was cancelled: client gone, drain, shutdown
+  kTimeout,      // a deadline passed while waiting
+  kClosed,       // the peer closed the stream
+  kUnavailable,  // refused, unreachable, no descriptor: the outside said no
+  kNoSpace,      // the disk is full
+  kCorrupt,      // stored or received bytes do not add up
+  kMissing,      // no such file or object
+  kInvalid,      // input of ours or an operator's is wrong: manifest, flag, file
+};
+inline constexpr int kCodes = static_cast<int>(Code::kInvalid) + 1;
+
+enum class Origin : std::uint8_t { kClient, kUpstream, kEdge, kControl };
+
+enum class Retry : std::uint8_t {
+  kNo,          // the same request will fail again
+  kOtherRoute,  // another endpoint may do
+  kSameRoute,   // even the same endpoint may do (a pooled connection turned out dead)
+};
+
+// One row of the table in error.cc.
+struct CodeInfo {
+  Code code;
+  int status;                  // HTTP; 0 = never an HTTP answer
+  std::string_view name;       // the `code` of the envelope and the metric label
+  std::string_view openai;     // `type` in OpenAI's envelope
+  std::string_view anthropic;  // `type` in Anthropic's envelope
+  Origin origin;               // whose fault unless the place that made the error says otherwise
+  Retry retry;
+  bool retry_after;   // the answer carries Retry-After
+  bool should_retry;  // false: the answer carries `x-should-retry: false`
+};
+
+[[nodiscard]] const CodeInfo& info(Code code);
+
+class [[nodiscard]] Error {
+ public:
+  // `detail` is for a person: what was wrong and what to do; never a key, a prompt or a stack.
+  Error(Code code, std::string detail)
+      : Error(code, info(code).origin, info(code).retry, std::move(detail)) {}
+  Error(Code code, Origin origin, Retry retry, std::string detail)
+      : code_(code), origin_(origin), retry_(retry), detail_(std::move(detail)) {}
+
+  [[nodiscard]] Code code() const { return code_; }
+  [[nodiscard]] Origin origin() const { return origin_; }
+  [[nodiscard]] Retry retry() const { return retry_; }
+  [[nodiscard]] const std::string& detail() const { return detail_; }
+
+  // The same error seen from further out: "while reading manifest a.yaml: …".
+  [[nodiscard]] Error with(std::string_view context) const;
+
+ private:
+  Code code_;
+  Origin origin_;
+  Retry retry_;
+  std::string detail_;
+};
+
+// "no_space: …", for logs and command lines.
+[[nodiscard]] std::string to_string(const Error& error);
+
+}  // namespace tdn
