@@ -1,0 +1,96 @@
+#include "codec/base64.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace tdn::codec {
+namespace {
+
+using Alphabet = std::string_view;
+constexpr Alphabet kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr Alphabet kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::uint8_t kForeign = 0xff;
+
+constexpr std::array<std::uint8_t, 256> inverse(Alphabet alphabet) {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kForeign);
+  for (std::size_t i = 0; i < alphabet.size(); ++i) {
+    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}
+constexpr auto kFromStandard = inverse(kStandard);
+constexpr auto kFromUrl = inverse(kUrl);
+
+// Without padding.
+std::string encode(ByteView bytes, Alphabet alphabet) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = (group << 8U) | (k < count ? bytes[i + k] : 0U);
+    }
+    for (std::size_t k = 0; k <= count; ++k) {
+      text.push_back(alphabet[(group >> (18 - 6 * k)) & 63U]);
+    }
+  }
+  return text;
+}
+
+// Without padding.
+std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
+                                                const std::array<std::uint8_t, 256>& values) {
+  if (text.size() % 4 == 1) {
+    return std::nullopt;
+  }
+  std::vector<std::uint8_t> bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const std::uint8_t value = values[static_cast<std::uint8_t>(c)];
+    if (value == kForeign) {
+      return std::nullopt;
+    }
+    bits = (bits << 6U) | value;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      bytes.push_back(static_cast<std::uint8_t>(bits >> held));
+      bits &= (1U << held) - 1;
+    }
+  }
+  // The bits that fill up the last character must be zero, or two texts would mean the same bytes.
+  if (bits != 0) {
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string to_base64(ByteView bytes) {
+  std::string text = encode(bytes, kStandard);
+  text.append((4 - text.size() % 4) % 4, '=');
+  return text;
+}
+
+std::string to_base64url(ByteView bytes) { return encode(bytes, kUrl); }
+
+std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) {
+    return std::nullopt;
+  }
+  const std::size_t padding = text.ends_with("==") ? 2 : (text.ends_with('=') ? 1 : 0);
+  return decode(text.substr(0, text.size() - padding), kFromStandard);
+}
+
+std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text) {
+  return decode(text, kFromUrl);
+}
+
+}  // namespace tdn::codec
