@@ -8,11 +8,11 @@ namespace tdn {
 
 }  // namespace tdn
 
-#define TDN_ASSERT(condition)                                    \
-  do {                                                           \
-    if (!(condition)) [[unlikely]] {                             \
-      ::tdn::assertion_failed(__FILE__, __LINE__, #condition);   \
-    }                                                            \
+#define TDN_ASSERT(condition)                                  \
+  do {                                                         \
+    if (!(condition)) [[unlikely]] {                           \
+      ::tdn::assertion_failed(__FILE__, __LINE__, #condition); \
+    }                                                          \
   } while (false)
 
 #ifdef NDEBUG

@@ -13,7 +13,8 @@ class Random {
   virtual ~Random() = default;
   virtual void fill(std::span<std::byte> bytes) = 0;
   [[nodiscard]] std::uint64_t next();
-  // Uniform in [0, bound), bound ≥ 1 (Lemire 2019, "Fast random integer generation in an interval").
+  // Uniform in [0, bound), bound ≥ 1 (Lemire 2019, "Fast random integer generation in an
+  // interval").
   [[nodiscard]] std::uint64_t below(std::uint64_t bound);
 };
 

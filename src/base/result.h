@@ -1,5 +1,5 @@
-// `Result<T>`: a value or an `Error`. Ours throw nothing; what libraries throw becomes an `Error` in
-// the .cc file that calls them. The macros are two statements, so they stand alone in a block:
+// `Result<T>`: a value or an `Error`. Ours throw nothing; what libraries throw becomes an `Error`
+// in the .cc file that calls them. The macros are two statements, so they stand alone in a block:
 //
 //   TDN_TRY(const Head head, parse(bytes));          // in functions
 //   TDN_CO_TRY(auto head, co_await read_head(s));    // in coroutines
@@ -26,17 +26,17 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 
 #define TDN_CAT_IMPL(a, b) a##b
 #define TDN_CAT(a, b) TDN_CAT_IMPL(a, b)
-#define TDN_TRY_IMPL(tmp, ret, decl, ...)                          \
-  auto tmp = (__VA_ARGS__);                                        \
-  if (!tmp) {                                                      \
-    ret ::tl::unexpected<::tdn::Error>(std::move(tmp).error());    \
-  }                                                                \
+#define TDN_TRY_IMPL(tmp, ret, decl, ...)                       \
+  auto tmp = (__VA_ARGS__);                                     \
+  if (!tmp) {                                                   \
+    ret ::tl::unexpected<::tdn::Error>(std::move(tmp).error()); \
+  }                                                             \
   decl = *std::move(tmp)
-#define TDN_TRY_VOID_IMPL(tmp, ret, ...)                             \
-  do {                                                               \
-    if (auto tmp = (__VA_ARGS__); !tmp) {                            \
-      ret ::tl::unexpected<::tdn::Error>(std::move(tmp).error());    \
-    }                                                                \
+#define TDN_TRY_VOID_IMPL(tmp, ret, ...)                          \
+  do {                                                            \
+    if (auto tmp = (__VA_ARGS__); !tmp) {                         \
+      ret ::tl::unexpected<::tdn::Error>(std::move(tmp).error()); \
+    }                                                             \
   } while (false)
 #define TDN_TRY(decl, ...) TDN_TRY_IMPL(TDN_CAT(try_, __COUNTER__), return, decl, __VA_ARGS__)
 #define TDN_CO_TRY(decl, ...) TDN_TRY_IMPL(TDN_CAT(try_, __COUNTER__), co_return, decl, __VA_ARGS__)

@@ -39,8 +39,7 @@ std::string to_rfc3339(WallTime time) {
   const std::int64_t us = (point - day).count();
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     us / 3'600'000'000, us / 60'000'000 % 60, us / 1'000'000 % 60,
-                     us % 1'000'000);
+                     us / 3'600'000'000, us / 60'000'000 % 60, us / 1'000'000 % 60, us % 1'000'000);
 }
 
 }  // namespace tdn

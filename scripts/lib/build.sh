@@ -1,0 +1,30 @@
+# Configuring and building presets. Source after common.sh.
+# shellcheck shell=bash
+
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+export NINJA_STATUS='[%f/%t] '
+
+# Configures a preset unless it is; later ninja re-runs cmake by itself where a CMake file changed, so
+# an unchanged tree costs one start of ninja.
+configure_preset() {
+  local preset=$1
+  if [[ ! -f $ROOT/build/$preset/build.ninja ]]; then
+    # From the root: cmake looks for its presets in the current folder.
+    (cd "$ROOT" && step "cmake-$preset" "configuring $preset" cmake --preset "$preset") ||
+      die "cmake could not configure preset $preset" "see build/logs/cmake-$preset.log"
+  fi
+}
+
+# build_preset PRESET [TARGET…]
+build_preset() {
+  local preset=$1 dir=$ROOT/build/$1
+  shift
+  configure_preset "$preset"
+  step "build-$preset" "building $preset" ninja -C "$dir" -j "$JOBS" "$@" ||
+    die "the $preset build failed" "the first error is in build/logs/build-$preset.log"
+}
+
+# Names of the executables of a preset that end so, as ninja knows them.
+targets_ending() {
+  ninja -C "$ROOT/build/$1" -t targets all | sed -n "s/^\([a-z0-9_]*$2\): phony\$/\1/p" | grep -v '^cmake_' | sort -u
+}

@@ -1,0 +1,110 @@
+# The stages of scripts/test. Each counts what it ran with `count PASSED FAILED SKIPPED` into $COUNTS.
+# shellcheck shell=bash disable=SC2154
+
+FUZZ_SECONDS=${FUZZ_SECONDS:-15}
+
+purposes_of() {
+  case $1 in
+    format) echo lint ;;
+    lint | tidy) echo lint build test ;;
+    sim | unit | tsan | fuzz) echo build test ;;
+    e2e | api) echo build run test ;;
+  esac
+}
+
+count() { echo "$1 $2 $3" >>"$COUNTS"; }
+
+# counted LOG TITLE PROGRAM…: a step whose last line of output is "passed failed skipped".
+counted() {
+  local log=$1 status=0 numbers
+  step "$@" || status=$?
+  numbers=$(tail -n 1 "$LOGS/$log.log")
+  if [[ $numbers =~ ^[0-9]+\ [0-9]+\ [0-9]+$ ]]; then
+    # shellcheck disable=SC2086  # three numbers
+    count $numbers
+    say "    $(awk '{printf "%d passed, %d failed, %d skipped", $1, $2, $3}' <<<"$numbers")"
+    [[ $numbers =~ ^[0-9]+\ 0\  ]] || status=1
+  else
+    count 0 1 0
+    status=1
+  fi
+  return "$status"
+}
+
+# checked LOG TITLE PROGRAM…: a step that is one test.
+checked() {
+  if step "$@"; then count 1 0 0; else
+    count 0 1 0
+    return 1
+  fi
+}
+
+cpp_files() {
+  find "$ROOT/src" "$ROOT/bench" "$ROOT/tests" -path '*/node_modules' -prune -o \
+    \( -name '*.h' -o -name '*.cc' \) -print 2>/dev/null | sort
+}
+
+stage_format() {
+  local files
+  mapfile -t files < <(cpp_files)
+  checked format "clang-format over ${#files[@]} files" clang-format-19 --dry-run -Werror "${files[@]}"
+}
+
+stage_lint() {
+  local failed=0 scripts files
+  checked tidy-self "tests of tools/tidy.py" python3 "$ROOT/tools/tidy_test.py" || failed=1
+  TAIL=60 checked tidy-rules "house rules" python3 "$ROOT/tools/tidy.py" || failed=1
+  sed -n 's/^report: /    /p' "$LOGS/tidy-rules.log" >&2
+  mapfile -t scripts < <(git -C "$ROOT" ls-files -co --exclude-standard scripts .ci | while read -r file; do
+    if head -n 3 "$ROOT/$file" | grep -qE '^#!.*\b(ba)?sh|shellcheck shell='; then echo "$ROOT/$file"; fi
+  done)
+  checked shellcheck "shellcheck over ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}" || failed=1
+  mapfile -t files < <(git -C "$ROOT" ls-files -co --exclude-standard | grep -vE 'package-lock.json|^tests/corpus/|^LICENSE$')
+  (cd "$ROOT" && checked codespell "codespell over ${#files[@]} files" \
+    codespell --ignore-words "$ROOT/tools/codespell.ignore" "${files[@]}") || failed=1
+  configure_preset asan
+  counted coawait "co_await rule" python3 "$ROOT/tools/check_files.py" coawait "$ROOT/build/asan" || failed=1
+  return "$failed"
+}
+
+# Runs the *_test programs of a preset that a pattern selects.
+run_tests_of() {
+  local preset=$1 seconds=$2 programs=() name
+  shift 2
+  for name in "$@"; do
+    programs+=("$(find "$ROOT/build/$preset" -name "$name" -type f -perm -u+x | head -n 1)")
+  done
+  TAIL=200 counted "run-$preset" "running ${#programs[@]} test programs under $preset" \
+    python3 "$ROOT/scripts/lib/run_gtests.py" "$JOBS" "$seconds" "${programs[@]}"
+}
+
+stage_unit() {
+  local tests
+  configure_preset asan
+  mapfile -t tests < <(targets_ending asan _test | grep -vx sim_test || true)
+  build_preset asan "${tests[@]}"
+  run_tests_of asan 600 "${tests[@]}"
+}
+
+stage_tsan() {
+  local tests
+  configure_preset tsan
+  mapfile -t tests < <(targets_ending tsan _test | grep -xE '(io|http|books|gateway)_test' || true)
+  ((${#tests[@]} > 0)) || die "the tsan preset has none of io_test, http_test, books_test, gateway_test"
+  build_preset tsan "${tests[@]}"
+  run_tests_of tsan 900 "${tests[@]}"
+}
+
+stage_tidy() {
+  configure_preset asan
+  TAIL=100 counted clang-tidy "clang-tidy" python3 "$ROOT/tools/check_files.py" clang-tidy "$ROOT/build/asan"
+}
+
+stage_fuzz() {
+  local targets
+  configure_preset fuzz
+  mapfile -t targets < <(targets_ending fuzz _fuzz)
+  build_preset fuzz "${targets[@]}"
+  TAIL=60 counted fuzz "fuzzing ${#targets[@]} targets" \
+    python3 "$ROOT/scripts/lib/run_fuzzers.py" "$JOBS" "$FUZZ_SECONDS" "$ROOT/build/fuzz" "${targets[@]}"
+}
