@@ -28,3 +28,16 @@ build_preset() {
 targets_ending() {
   ninja -C "$ROOT/build/$1" -t targets all | sed -n "s/^\([a-z0-9_]*$2\): phony\$/\1/p" | grep -v '^cmake_' | sort -u
 }
+
+engine_is_here() { [[ -f $TDN_CACHE/llama/include/llama.h ]]; }
+
+# libllama and its headers, which `tdn engine` is built against and loads at run time. Without them
+# the rest is built all the same, and engines can only be simulated.
+need_engine() {
+  if engine_is_here; then return 0; fi
+  if step fetch-engine "fetching libllama" "$ROOT/scripts/fetch-engine"; then
+    rm -f "$ROOT"/build/*/build.ninja # what is built depends on what is found when configured
+  else
+    say "  going on without libllama: engines can only be simulated"
+  fi
+}

@@ -47,7 +47,7 @@ cpp_files() {
 stage_format() {
   local files
   mapfile -t files < <(cpp_files)
-  checked format "clang-format over ${#files[@]} files" clang-format-19 --dry-run -Werror "${files[@]}"
+  TAIL=12 checked format "clang-format over ${#files[@]} files" clang-format-19 --dry-run -Werror "${files[@]}"
 }
 
 stage_lint() {
@@ -108,3 +108,39 @@ stage_fuzz() {
   TAIL=60 counted fuzz "fuzzing ${#targets[@]} targets" \
     python3 "$ROOT/scripts/lib/run_fuzzers.py" "$JOBS" "$FUZZ_SECONDS" "$ROOT/build/fuzz" "${targets[@]}"
 }
+
+# The simulation's own test program, optimised: its seeds are counted in thousands.
+stage_sim() {
+  configure_preset dev
+  [[ $(targets_ending dev _test) == *sim_test* ]] || die "there is no sim_test to run"
+  build_preset dev sim_test
+  run_tests_of dev 900 sim_test
+}
+
+# vitest over one folder, against the release binary.
+run_vitest() {
+  local folder=$1 status=0 report=$LOGS/vitest-$1.json
+  rm -f "$report"
+  need_engine
+  build_preset release tdn
+  need_node
+  npm_ci "$ROOT/tests"
+  export TDN=$ROOT/build/release/tdn TDN_CACHE
+  (cd "$ROOT/tests" && TAIL=200 step "vitest-$folder" "running tests/$folder" \
+    npx --no-install vitest run --dir "$folder" --reporter=default --reporter=json --outputFile.json="$report") || status=$?
+  if [[ -s $report ]]; then
+    # shellcheck disable=SC2046  # three numbers
+    count $(python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+print(r["numPassedTests"], r["numFailedTests"] + (r["numFailedTestSuites"] > 0 and r["numFailedTests"] == 0),
+      r["numPendingTests"] + r.get("numTodoTests", 0))' "$report")
+  else
+    count 0 1 0
+    status=1
+  fi
+  return "$status"
+}
+
+stage_e2e() { run_vitest e2e; }
+
+stage_api() { run_vitest api; }
