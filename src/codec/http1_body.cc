@@ -1,0 +1,171 @@
+#include <algorithm>
+#include <string>
+
+#include "base/assert.h"
+#include "codec/http1.h"
+
+namespace tdn::codec {
+namespace {
+
+// 15 digits: sizes stay below 2⁶⁰, far from overflow and far beyond any body.
+constexpr std::uint8_t kSizeDigits = 15;
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
+
+}  // namespace
+
+BodyDecoder::BodyDecoder(Framing framing, Code error) : error_(error) {
+  switch (framing.kind) {
+    case BodyKind::kNone:
+      state_ = State::kDone;
+      break;
+    case BodyKind::kLength:
+      remaining_ = framing.length;
+      state_ = remaining_ == 0 ? State::kDone : State::kLength;
+      break;
+    case BodyKind::kChunked:
+      state_ = State::kSize;
+      break;
+    case BodyKind::kUntilClose:
+      state_ = State::kUntilClose;
+      break;
+  }
+}
+
+Result<BodyDecoder::Step> BodyDecoder::decode(std::string_view input) {
+  Step step;
+  while (step.consumed < input.size() && state_ != State::kDone) {
+    const std::string_view rest = input.substr(step.consumed);
+    if (state_ == State::kUntilClose) {
+      return Step{.consumed = input.size(), .data = rest};
+    }
+    if (state_ == State::kLength || state_ == State::kChunk) {
+      step.data = rest.substr(0, std::min<std::uint64_t>(remaining_, rest.size()));
+      step.consumed += step.data.size();
+      remaining_ -= step.data.size();
+      if (remaining_ == 0) {
+        state_ = state_ == State::kLength ? State::kDone : State::kChunkCr;
+      }
+      return step;
+    }
+    TDN_TRY_VOID(step_framing(rest.front()));
+    ++step.consumed;
+  }
+  return step;
+}
+
+Result<void> BodyDecoder::end() {
+  if (state_ == State::kUntilClose) {
+    state_ = State::kDone;
+  }
+  if (state_ != State::kDone) {
+    return broken("the body ends before its announced end");
+  }
+  return {};
+}
+
+Result<void> BodyDecoder::step_framing(char byte) {
+  switch (state_) {
+    case State::kSize:
+      return size_byte(byte);
+    case State::kExtension:
+      if (byte == '\r') {
+        state_ = State::kSizeLf;
+        return {};
+      }
+      if (is_control(byte) || ++extra_ > kChunkExtensionLimit) {
+        return broken("a chunk extension is malformed or longer than 256 bytes");
+      }
+      return {};
+    case State::kSizeLf:
+      // A final chunk is followed by trailers, whose total is bounded, not each.
+      extra_ = 0;
+      return expect(byte, '\n', remaining_ == 0 ? State::kTrailerStart : State::kChunk);
+    case State::kChunkCr:
+      digits_ = 0;
+      extra_ = 0;
+      return expect(byte, '\r', State::kChunkLf);
+    case State::kChunkLf:
+      return expect(byte, '\n', State::kSize);
+    case State::kTrailerStart:
+      if (byte == '\r') {
+        state_ = State::kFinalLf;
+        return {};
+      }
+      state_ = State::kTrailer;
+      [[fallthrough]];
+    case State::kTrailer:
+      if (byte == '\r') {
+        state_ = State::kTrailerLf;
+        return {};
+      }
+      if (is_control(byte) || ++extra_ > kTrailerLimit) {
+        return broken("the trailers are malformed or longer than 8 KiB");
+      }
+      return {};
+    case State::kTrailerLf:
+      return expect(byte, '\n', State::kTrailerStart);
+    case State::kFinalLf:
+      return expect(byte, '\n', State::kDone);
+    case State::kLength:
+    case State::kUntilClose:
+    case State::kChunk:
+    case State::kDone:
+      break;
+  }
+  TDN_ASSERT(false);
+}
+
+Result<void> BodyDecoder::size_byte(char byte) {
+  const int digit = hex_value(byte);
+  if (digit >= 0) {
+    if (digits_ == kSizeDigits) {
+      return broken("a chunk's size has too many digits");
+    }
+    remaining_ = digits_ == 0 ? 0 : remaining_;
+    remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(digit);
+    ++digits_;
+    return {};
+  }
+  if (digits_ == 0 || (byte != '\r' && byte != ';')) {
+    return broken("a chunk's size is not a hexadecimal number");
+  }
+  state_ = byte == '\r' ? State::kSizeLf : State::kExtension;
+  return {};
+}
+
+Result<void> BodyDecoder::expect(char byte, char expected, State next) {
+  if (byte != expected) {
+    return broken("a chunk's line does not end with CRLF");
+  }
+  state_ = next;
+  return {};
+}
+
+tl::unexpected<Error> BodyDecoder::broken(std::string_view what) const {
+  return fail(error_, "malformed HTTP body: " + std::string(what));
+}
+
+std::string_view chunk_prefix(ChunkPrefix& buffer, std::uint64_t size) {
+  TDN_ASSERT(size > 0);
+  char* const end = buffer.data() + buffer.size();
+  char* first = end;
+  *--first = '\n';
+  *--first = '\r';
+  for (; size != 0; size >>= 4U) {
+    *--first = "0123456789abcdef"[size & 0xfU];
+  }
+  return {first, static_cast<std::size_t>(end - first)};
+}
+
+}  // namespace tdn::codec
