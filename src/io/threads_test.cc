@@ -69,9 +69,9 @@ Task<> wait_for_job(BlockingPool& pool, std::latch& started, std::latch& release
 
 TEST(BlockingPool, ACancelledWaitReturnsWhileTheJobStillRuns) {
   TestLoop test;
-  BlockingPool pool(1);
   std::latch started(1);
   std::latch release(1);
+  BlockingPool pool(1);
   Code outcome = Code::kInternalError;
   TaskGroup group(test.loop);
   group.spawn(wait_for_job(pool, started, release, outcome));
@@ -126,9 +126,9 @@ TEST(BlockingPool, AFullQueueRefuses) {
   std::latch started(1);
   std::latch release(1);
   Code first = Code::kInternalError;
+  std::latch ignored(2);
   BlockingPool pool(1, 1);
   TaskGroup group(test.loop);
-  std::latch ignored(2);
   group.spawn(wait_for_job(pool, started, release, first));
   test.settle();
   started.wait();
