@@ -37,6 +37,8 @@ class CborWriter {
   }
   void array(std::size_t count) { head(4, count); }
   void map(std::size_t count) { head(5, count); }
+  // What another writer encoded: whole values, or the pieces of one.
+  void raw(ByteView encoded) { out_.append(encoded); }
   void boolean(bool value) { *out_.grow(1) = value ? 0xf5 : 0xf4; }
 
  private:
@@ -67,6 +69,9 @@ class CborReader {
   // The number of elements, or of key-value pairs, that follow.
   std::size_t array() { return count(head(4)); }
   std::size_t map() { return count(head(5)); }
+
+  // What has not been read yet.
+  [[nodiscard]] ByteView rest() const { return rest_; }
 
   // Passes over one whole value and returns its bytes.
   ByteView skip();
