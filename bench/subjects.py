@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from harness import BenchError, Process, free_port
+from harness import BenchError, Process, free_port, resident_kib
 
 # The example key of the reference page on API keys: its secret is the SHA-256 of "bench".
 KEY = 'sk-tdn-jhvry0xfy6-6Rs4Nxgdz8n9fugVEUZqL3xORLC3DnD5bFVBdBSVIt7-4fEoXF'
@@ -34,10 +34,11 @@ http {{
 
 
 class Running:
-    """A started subject: where it listens and which process to watch."""
+    """A started subject: where it listens, which process to watch, and its memory at rest."""
 
     def __init__(self, port, process=None, folder=None):
         self.port, self.process, self.folder = port, process, folder
+        self.rest_kib = resident_kib(process.pid) if process else 0
 
     def stop(self):
         if self.process:
