@@ -64,5 +64,23 @@ TEST(Random, OneSeedGivesOneSequenceAndStaysBelowItsBound) {
   }
 }
 
+TEST(Time, Rfc3339ReadsBackAsPrinted) {
+  for (const std::int64_t us : {0L, -1L, 1'767'225'600'000'000L, 253'402'300'799'999'999L}) {
+    EXPECT_EQ(parse_rfc3339(to_rfc3339(WallTime{us})), WallTime{us});
+  }
+  EXPECT_EQ(parse_rfc3339("1970-01-01T00:00:01.5Z"), WallTime{1'500'000});
+  EXPECT_EQ(parse_rfc3339("2024-02-29T00:00:00Z"), WallTime{1'709'164'800'000'000});
+}
+
+TEST(Time, RefusesWhatIsNoUtcTime) {
+  for (const char* text :
+       {"", "2027-12-31", "2027-12-31T00:00:00", "2027-12-31T00:00:00+01:00",
+        "2027-02-29T00:00:00Z", "2027-12-31T24:00:00Z", "2027-12-31T00:60:00Z",
+        "2027-12-31T00:00:00.Z", "2027-12-31T00:00:00.1234567Z", "2027-13-01T00:00:00Z",
+        "2027-12-31t00:00:00Z", "x027-12-31T00:00:00Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text).has_value()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace tdn

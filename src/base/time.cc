@@ -42,4 +42,50 @@ std::string to_rfc3339(WallTime time) {
                      us / 3'600'000'000, us / 60'000'000 % 60, us / 1'000'000 % 60, us % 1'000'000);
 }
 
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00";  // 0 stands for a digit
+  if (text.size() <= kForm.size() || !text.ends_with('Z')) {
+    return std::nullopt;
+  }
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (std::size_t i = 0; i < kForm.size(); ++i) {
+    if (kForm[i] == '0' ? !is_digit(text[i]) : text[i] != kForm[i]) {
+      return std::nullopt;
+    }
+  }
+  const auto number = [&](std::size_t from, std::size_t digits) {
+    int value = 0;
+    for (const char c : text.substr(from, digits)) {
+      value = value * 10 + (c - '0');
+    }
+    return value;
+  };
+  std::string_view fraction = text.substr(kForm.size(), text.size() - kForm.size() - 1);
+  std::int64_t us = 0;
+  if (!fraction.empty()) {
+    const std::string_view digits = fraction.substr(1);
+    if (fraction.front() != '.' || digits.empty() || digits.size() > 6 ||
+        !std::all_of(digits.begin(), digits.end(), is_digit)) {
+      return std::nullopt;
+    }
+    us = number(kForm.size() + 1, digits.size());
+    for (std::size_t i = digits.size(); i < 6; ++i) {
+      us *= 10;
+    }
+  }
+  const std::chrono::year_month_day date{std::chrono::year(number(0, 4)),
+                                         std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                         std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+  const int hour = number(11, 2);
+  const int minute = number(14, 2);
+  const int second = number(17, 2);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) {
+    return std::nullopt;
+  }
+  const std::chrono::sys_days day(date);
+  const std::int64_t seconds =
+      day.time_since_epoch().count() * 86'400LL + hour * 3'600 + minute * 60 + second;
+  return WallTime{seconds * 1'000'000 + us};
+}
+
 }  // namespace tdn

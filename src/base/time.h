@@ -6,7 +6,9 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace tdn {
 
@@ -54,5 +56,8 @@ class ManualClock final : public Clock {
 
 // "2026-11-23T20:16:25.123456Z"; years outside 0–9999 print as the nearest of them.
 [[nodiscard]] std::string to_rfc3339(WallTime time);
+
+// The same form, the fraction optional and of up to six digits; UTC ("Z") only.
+[[nodiscard]] std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace tdn
