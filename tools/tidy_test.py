@@ -74,6 +74,10 @@ class TidyTest(unittest.TestCase):
     def test_outside_header_in_a_header(self):
         self.expect("in a header", {"src/codec/codec.h": "#pragma once\n#include <yaml-cpp/yaml.h>\n"})
 
+    def test_outside_header_in_a_header_of_the_modules_own(self):
+        done = self.tidy({"src/codec/detail/inner.h": "#pragma once\n#include <yaml-cpp/yaml.h>\n"})
+        self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_test_library_outside_tests(self):
         self.expect("<gtest/gtest.h> does not belong", {"src/io/io.cc": "#include <gtest/gtest.h>\n"})
 
