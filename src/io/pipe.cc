@@ -67,11 +67,13 @@ class PipeEnd final : public Stream {
   }
 
   void shutdown() override {
-    if (!finished_ && other_ != nullptr) {
-      other_->notify_finished();
+    if (std::exchange(finished_, true) || other_ == nullptr) {
+      return;
+    }
+    other_->notify_finished();
+    if (other_ != nullptr) {  // its watcher may have closed it
       other_->notify_readable();
     }
-    finished_ = true;
   }
 
   void close() override {
@@ -83,6 +85,7 @@ class PipeEnd final : public Stream {
       abort();
       return;
     }
+    closed_ = true;
     shutdown();
     leave();
   }
@@ -104,11 +107,9 @@ class PipeEnd final : public Stream {
  private:
   void leave() {
     closed_ = true;
-    if (other_ != nullptr) {
-      other_->other_ = nullptr;
-      other_->writable_ = true;
-      other_->notify_writable();
-      other_ = nullptr;
+    if (PipeEnd* other = std::exchange(other_, nullptr)) {
+      other->other_ = nullptr;
+      other->notify_writable();
     }
   }
 

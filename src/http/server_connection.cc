@@ -1,0 +1,407 @@
+#include "http/server_connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+#include "http/transfer.h"
+#include "io/loop.h"
+
+namespace tdn::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kFirstBuffer = std::size_t{2} * 1024;
+constexpr std::size_t kKeptBuffer = std::size_t{8} * 1024;
+constexpr std::size_t kMaxSlices = 48;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// What the client is told when it is too slow; other outcomes of an await stay what they are.
+Error patience_ended(Error error, std::string_view what) {
+  if (error.code() != Code::kTimeout) {
+    return error;
+  }
+  return {Code::kRequestTimeout,
+          fmt::format("the {} did not arrive in time; send the request again", what)};
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(std::unique_ptr<io::Stream> stream, const ServerLimits& limits,
+                                   BodyBudget& budget)
+    : stream_(std::move(stream)), limits_(limits), budget_(budget) {}
+
+ServerConnection::~ServerConnection() { budget_.give_back(charged_); }
+
+void ServerConnection::make_room(std::size_t bytes) {
+  const std::size_t wanted = received_ + bytes + kScratchPadding;
+  if (wanted <= capacity_) {
+    return;
+  }
+  const std::size_t capacity = std::max({wanted, capacity_ * 2, kFirstBuffer});
+  std::unique_ptr<char[]> larger(new char[capacity]);
+  if (received_ > 0) {
+    std::memcpy(larger.get(), buffer_.get(), received_);
+  }
+  buffer_ = std::move(larger);
+  capacity_ = capacity;
+  parser_.head().rebase(buffer_.get());
+}
+
+io::Task<Result<std::size_t>> ServerConnection::receive(Duration patience) {
+  io::Context& context = co_await io::this_context();
+  const io::DeadlineScope deadline(context, context.loop().now() + patience);
+  while (true) {
+    const std::span<char> room(buffer_.get() + received_, capacity_ - received_ - kScratchPadding);
+    const ssize_t count = stream_->try_read(room);
+    if (count >= 0) {
+      received_ += static_cast<std::size_t>(count);
+      co_return static_cast<std::size_t>(count);
+    }
+    if (count == io::kFailed) {
+      co_return fail(stream_->error());
+    }
+    TDN_CO_TRY_VOID(io::to_result(co_await stream_->readable(), "receiving"));
+  }
+}
+
+io::Task<Result<bool>> ServerConnection::read_head() {
+  parser_ = {};
+  keep_alive_ = false;
+  body_read_ = false;
+  answer_begun_ = false;
+  body_begin_ = body_end_ = rest_ = 0;
+  idle_ = received_ == 0;
+  io::Context& context = co_await io::this_context();
+  Instant head_deadline = context.loop().now() + limits_.head;
+  while (true) {
+    if (received_ > 0) {
+      TDN_CO_TRY(const bool whole, parser_.parse({buffer_.get(), received_}));
+      if (whole) {
+        break;
+      }
+    } else {
+      // Bytes are expected only once they are announced: an idle connection holds no buffer.
+      const io::DeadlineScope deadline(context, context.loop().now() + limits_.idle);
+      const io::Wake wake = co_await stream_->readable();
+      if (wake == io::Wake::kCancelled) {
+        co_return fail(Code::kCancelled, "closing idle connections");
+      }
+      if (wake == io::Wake::kTimeout) {
+        co_return false;
+      }
+      head_deadline = context.loop().now() + limits_.head;
+    }
+    make_room(received_ == 0 ? kFirstBuffer - kScratchPadding : received_);
+    const bool first = received_ == 0;
+    Result<std::size_t> count = co_await receive(head_deadline - context.loop().now());
+    if (!count) {
+      co_return first&& count.error().code() == Code::kClosed
+          ? Result<bool>(false)
+          : Result<bool>(fail(patience_ended(std::move(count).error(), "request head")));
+    }
+    if (*count == 0) {
+      if (received_ == 0) {
+        co_return false;
+      }
+      co_return fail(Code::kClosed, "the client left in the middle of a request head");
+    }
+    idle_ = false;
+  }
+  const codec::RequestHead& head = parser_.head();
+  body_begin_ = body_end_ = rest_ = head.bytes();
+  keep_alive_ = head.keep_alive();
+  is_head_request_ = head.method() == "HEAD";
+  is_http_1_0_ = head.is_http_1_0();
+  body_read_ = head.framing().kind == codec::BodyKind::kNone ||
+               (head.framing().kind == codec::BodyKind::kLength && head.framing().length == 0);
+  co_return true;
+}
+
+Result<void> ServerConnection::charge(std::size_t bytes) {
+  if (!budget_.take(bytes)) {
+    return fail(Code::kOverloaded, "too many large requests are being received; try again shortly");
+  }
+  charged_ += bytes;
+  return {};
+}
+
+io::Task<Result<std::string_view>> ServerConnection::read_body() {
+  if (!body_read_) {
+    const codec::Framing framing = head().framing();
+    if (framing.kind == codec::BodyKind::kLength && framing.length > limits_.body_bytes) {
+      co_return fail(Code::kRequestTooLarge,
+                     fmt::format("the body has {} bytes, at most {} are taken; send less",
+                                 framing.length, limits_.body_bytes));
+    }
+    if (head().expects_continue() && received_ == rest_) {
+      const io::Slice slice(kContinue);
+      TDN_CO_TRY_VOID(co_await send(*stream_, std::span(&slice, 1), limits_.write));
+    }
+    Result<void> read = framing.kind == codec::BodyKind::kLength
+                            ? co_await read_length_body(static_cast<std::size_t>(framing.length))
+                            : co_await read_chunked_body();
+    if (!read) {
+      co_return fail(patience_ended(std::move(read).error(), "request body"));
+    }
+    body_read_ = true;
+  }
+  // The padding is read, never looked at: it need not be initialised, but must be there.
+  make_room(0);
+  co_return std::string_view(buffer_.get() + body_begin_, body_end_ - body_begin_);
+}
+
+io::Task<Result<void>> ServerConnection::read_length_body(std::size_t length) {
+  TDN_CO_TRY_VOID(charge(length));
+  const std::size_t end = body_begin_ + length;
+  if (end > received_) {
+    make_room(end - received_);
+  }
+  while (received_ < end) {
+    TDN_CO_TRY(const std::size_t count, co_await receive(limits_.body));
+    if (count == 0) {
+      co_return fail(Code::kClosed, "the client left in the middle of a request body");
+    }
+  }
+  body_end_ = rest_ = end;
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> ServerConnection::read_chunked_body() {
+  codec::BodyDecoder decoder(head().framing(), Code::kInvalidRequest);
+  while (true) {
+    // Data moves down over the framing that was before it.
+    while (rest_ < received_ && !decoder.done()) {
+      TDN_CO_TRY(const codec::BodyDecoder::Step step,
+                 decoder.decode({buffer_.get() + rest_, received_ - rest_}));
+      if (!step.data.empty()) {
+        TDN_CO_TRY_VOID(charge(step.data.size()));
+        std::memmove(buffer_.get() + body_end_, step.data.data(), step.data.size());
+        body_end_ += step.data.size();
+      }
+      rest_ += step.consumed;
+    }
+    if (body_end_ - body_begin_ > limits_.body_bytes) {
+      co_return fail(Code::kRequestTooLarge,
+                     fmt::format("the body passed {} bytes; send less", limits_.body_bytes));
+    }
+    if (decoder.done()) {
+      co_return Result<void>{};
+    }
+    received_ = rest_ = body_end_;  // all was taken: read on right behind the data
+    make_room(std::max<std::size_t>(kFirstBuffer, body_end_ - body_begin_));
+    TDN_CO_TRY(const std::size_t count, co_await receive(limits_.body));
+    if (count == 0) {
+      co_return fail(Code::kClosed, "the client left in the middle of a request body");
+    }
+  }
+}
+
+bool ServerConnection::body_is_read() const { return body_read_; }
+
+void ServerConnection::drop_request() {
+  const std::size_t left = received_ - rest_;
+  if (capacity_ > kKeptBuffer || left == 0) {
+    std::unique_ptr<char[]> smaller;
+    std::size_t capacity = 0;
+    if (left > 0) {
+      capacity = std::max(kFirstBuffer, left + kScratchPadding);
+      smaller.reset(new char[capacity]);
+      std::memcpy(smaller.get(), buffer_.get() + rest_, left);
+    }
+    if (left > 0 || capacity_ > kFirstBuffer) {
+      buffer_ = std::move(smaller);
+      capacity_ = capacity;
+    }
+  } else {
+    std::memmove(buffer_.get(), buffer_.get() + rest_, left);
+  }
+  received_ = left;
+  rest_ = body_begin_ = body_end_ = 0;
+  budget_.give_back(std::exchange(charged_, 0));
+}
+
+void ServerConnection::release_request() {
+  TDN_CHECK(body_is_read());
+  drop_request();
+  if (received_ == 0) {
+    buffer_.reset();
+    capacity_ = 0;
+  }
+}
+
+void ServerConnection::wipe_unread() {
+  std::fill(buffer_.get() + rest_, buffer_.get() + received_, '\0');
+  received_ = rest_;
+}
+
+Result<void> ServerConnection::put_head(int status, std::string_view content_type,
+                                        std::span<const codec::Field> fields,
+                                        codec::Framing framing) {
+  if (!body_is_read() || (is_http_1_0_ && framing.kind == codec::BodyKind::kUntilClose)) {
+    keep_alive_ = false;
+  }
+  // Heads are small; an upstream's may have up to 64 KiB of fields that are passed on.
+  for (std::size_t room = 1024; room <= 4 * codec::kHeadLimit; room *= 4) {
+    pending_head_.resize(room);
+    codec::HeadWriter writer(pending_head_);
+    writer.status(status);
+    if (!content_type.empty()) {
+      writer.field("content-type", content_type);
+    }
+    for (const codec::Field& field : fields) {
+      writer.field(field.name, field.value);
+    }
+    if (!keep_alive_) {
+      writer.field("connection", "close");
+    } else if (is_http_1_0_) {
+      writer.field("connection", "keep-alive");
+    }
+    const Result<std::string_view> head = writer.framing(framing).finish();
+    if (head) {
+      pending_head_.resize(head->size());
+      return {};
+    }
+  }
+  pending_head_.clear();
+  return fail(Code::kInternalError, "the answer's head is malformed or beyond 256 KiB");
+}
+
+io::Task<Result<void>> ServerConnection::flush(std::span<const io::Slice> slices) {
+  answer_begun_ = true;
+  for (const io::Slice& slice : slices) {
+    bytes_out_ += slice.size;
+  }
+  return send(*stream_, slices, limits_.write);
+}
+
+io::Task<Result<void>> ServerConnection::respond(const Answer& answer) {
+  const codec::Framing framing{codec::BodyKind::kLength, answer.body.size()};
+  TDN_CO_TRY_VOID(put_head(answer.status, answer.content_type, answer.fields, framing));
+  const std::array slices{io::Slice(pending_head_),
+                          io::Slice(is_head_request_ ? std::string_view() : answer.body)};
+  Result<void> sent = co_await flush(slices);
+  pending_head_.clear();
+  co_return sent;
+}
+
+Result<void> ServerConnection::begin(int status, std::span<const codec::Field> fields,
+                                     std::optional<std::uint64_t> length) {
+  codec::Framing framing{codec::BodyKind::kChunked, 0};
+  if (length) {
+    framing = {codec::BodyKind::kLength, *length};
+  } else if (is_http_1_0_) {
+    framing = {codec::BodyKind::kUntilClose, 0};
+  }
+  chunked_ = framing.kind == codec::BodyKind::kChunked;
+  answer_left_ = length;
+  return put_head(status, {}, fields, framing);
+}
+
+io::Task<Result<void>> ServerConnection::write(std::span<const io::Slice> slices) {
+  TDN_CHECK(slices.size() <= kMaxSlices);
+  std::size_t total = 0;
+  for (const io::Slice& slice : slices) {
+    total += slice.size;
+  }
+  if (total == 0 && pending_head_.empty()) {
+    co_return Result<void>{};
+  }
+  std::array<io::Slice, kMaxSlices + 3> out;
+  std::size_t count = 0;
+  codec::ChunkPrefix prefix;
+  const bool framed = chunked_ && total > 0;
+  if (!pending_head_.empty()) {
+    out[count++] = io::Slice(pending_head_);
+  }
+  if (framed) {
+    out[count++] = io::Slice(codec::chunk_prefix(prefix, total));
+  }
+  for (const io::Slice& slice : slices) {
+    out[count++] = slice;
+  }
+  if (framed) {
+    out[count++] = io::Slice(codec::kChunkSuffix);
+  }
+  Result<void> sent = co_await flush(std::span(out).first(count));
+  if (!pending_head_.empty()) {
+    pending_head_ = {};  // gives the memory back: the stream may last
+  }
+  co_return sent;
+}
+
+io::Task<Result<void>> ServerConnection::end(std::span<const io::Slice> slices) {
+  TDN_CHECK(slices.size() <= kMaxSlices - 1);
+  if (!chunked_) {
+    co_return co_await write(slices);
+  }
+  // Data, its end and the end of the answer in one write.
+  std::size_t total = 0;
+  for (const io::Slice& slice : slices) {
+    total += slice.size;
+  }
+  std::array<io::Slice, kMaxSlices + 4> out;
+  std::size_t count = 0;
+  codec::ChunkPrefix prefix;
+  out[count++] = io::Slice(pending_head_);
+  if (total > 0) {
+    out[count++] = io::Slice(codec::chunk_prefix(prefix, total));
+    for (const io::Slice& slice : slices) {
+      out[count++] = slice;
+    }
+    out[count++] = io::Slice(codec::kChunkSuffix);
+  }
+  out[count++] = io::Slice(codec::kLastChunk);
+  Result<void> sent = co_await flush(std::span(out).first(count));
+  pending_head_.clear();
+  co_return sent;
+}
+
+void ServerConnection::probe_client() {
+  if (answer_begun_ || is_http_1_0_) {
+    return;
+  }
+  const io::Slice slice(kContinue);
+  // A client that takes no bytes now is left alone: its window is full, so it is there.
+  [[maybe_unused]] const ssize_t taken = stream_->try_write(std::span(&slice, 1));
+}
+
+io::Task<bool> ServerConnection::finish() {
+  if (keep_alive_ && !stream_->peer_gone()) {
+    drop_request();
+    co_return true;
+  }
+  if (!body_is_read() && !stream_->peer_finished() && !stream_->peer_gone()) {
+    co_await linger();
+  }
+  co_return false;
+}
+
+io::Task<> ServerConnection::linger() {
+  stream_->shutdown();
+  io::Context& context = co_await io::this_context();
+  const io::DeadlineScope deadline(context, context.loop().now() + 1s);
+  std::size_t dropped = 0;
+  while (dropped < (std::size_t{1} << 20)) {
+    const ssize_t count = stream_->try_read(thread_scratch());
+    if (count == io::kWouldBlock) {
+      if (co_await stream_->readable() != io::Wake::kReady) {
+        break;
+      }
+      continue;
+    }
+    if (count <= 0) {
+      break;
+    }
+    dropped += static_cast<std::size_t>(count);
+  }
+}
+
+void ServerConnection::abort() { stream_->abort(); }
+
+}  // namespace tdn::http

@@ -1,0 +1,281 @@
+#include "http/server.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+
+#include "io/pipe.h"
+#include "io/test_loop.h"
+
+namespace tdn::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Gives the server connections that a test made by hand.
+class PipeListener final : public io::Listener {
+ public:
+  explicit PipeListener(io::PipeOptions options = {}) : options_(options) {}
+  std::unique_ptr<io::Stream> connect() {
+    io::PipeEnds ends = io::make_pipe(options_);
+    waiting_.push_back(std::move(ends.second));
+    arrived_.set();
+    return std::move(ends.first);
+  }
+  io::Task<Result<std::unique_ptr<io::Stream>>> accept() override {
+    while (waiting_.empty()) {
+      if (closed_) {
+        co_return fail(Code::kClosed, "closed");
+      }
+      TDN_CO_TRY_VOID(io::to_result(co_await arrived_.wait(), "accepting"));
+    }
+    std::unique_ptr<io::Stream> stream = std::move(waiting_.front());
+    waiting_.pop_front();
+    co_return stream;
+  }
+  void close() override {
+    closed_ = true;
+    arrived_.set();
+  }
+  [[nodiscard]] io::Address address() const override { return {}; }
+  [[nodiscard]] std::uint64_t pauses() const override { return 0; }
+
+ private:
+  io::PipeOptions options_;
+  std::deque<std::unique_ptr<io::Stream>> waiting_;
+  io::Event arrived_;
+  bool closed_ = false;
+};
+
+// Answers with what it was asked: "POST /echo <body>".
+struct Echo final : Handler {
+  io::Task<> handle(ServerConnection& connection) override {
+    ++requests;
+    const std::string target(connection.head().target());
+    if (target == "/early") {
+      co_await say(connection, 403, "no");
+      co_return;
+    }
+    if (target == "/hang") {
+      [[maybe_unused]] const io::Wake wake = co_await never.wait();
+      co_return;
+    }
+    const std::string method(connection.head().method());
+    Result<std::string_view> body = co_await connection.read_body();
+    if (!body) {
+      connection.close_after_answer();
+      co_await refuse(connection, body.error());
+      co_return;
+    }
+    if (target == "/stream") {
+      const codec::Field type{"content-type", "text/event-stream"};
+      EXPECT_TRUE(connection.begin(200, std::span(&type, 1)).has_value());
+      connection.release_request();
+      for (const std::string_view event : {"data: 1\n\n", "data: 2\n\n"}) {
+        const io::Slice slice(event);
+        co_await connection.write(std::span(&slice, 1));
+      }
+      co_await connection.end();
+      co_return;
+    }
+    const std::string text = method + " " + target + " " + std::string(*body);
+    co_await say(connection, 200, text);
+  }
+  io::Task<> refuse(ServerConnection& connection, Error error) override {
+    const std::string name(info(error.code()).name);
+    co_await say(connection, info(error.code()).status, name);
+  }
+  static io::Task<> say(ServerConnection& connection, int status, std::string text) {
+    Answer answer;
+    answer.status = status;
+    answer.content_type = "text/plain";
+    answer.body = text;
+    [[maybe_unused]] const Result<void> sent = co_await connection.respond(answer);
+  }
+  int requests = 0;
+  io::Event never;
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void start(io::PipeOptions options = {}) {
+    auto pipes = std::make_unique<PipeListener>(options);
+    listener = pipes.get();
+    server.emplace(test.loop, std::move(pipes), echo, limits, budget);
+    server->start();
+    test.settle();
+  }
+  ~ServerTest() override {
+    if (server) {
+      test.group.spawn(server->drain(0s));
+      test.advance(2s);
+    }
+  }
+  // Sends bytes, half-closes, and returns everything that came back.
+  std::string talk(std::string_view bytes) {
+    std::unique_ptr<io::Stream> client = listener->connect();
+    return test.run(exchange(*client, std::string(bytes)));
+  }
+  static io::Task<std::string> exchange(io::Stream& client, std::string bytes) {
+    co_await io::write_all(client, bytes);
+    client.shutdown();
+    std::string all;
+    char buffer[4096];
+    while (true) {
+      const Result<std::size_t> count = co_await io::read_some(client, buffer);
+      if (!count || *count == 0) {
+        co_return all;
+      }
+      all.append(buffer, *count);
+    }
+  }
+
+  io::TestLoop test;
+  ServerLimits limits;
+  BodyBudget budget;
+  Echo echo;
+  PipeListener* listener = nullptr;
+  std::optional<Server> server;
+};
+
+std::string body_of(const std::string& answer) {
+  const std::size_t at = answer.find("\r\n\r\n");
+  return at == std::string::npos ? "" : answer.substr(at + 4);
+}
+
+constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello";
+
+TEST_F(ServerTest, AnswersAHalfClosedClient) {
+  start();
+  EXPECT_EQ(body_of(talk(kPost)), "POST /a hello");
+}
+
+TEST_F(ServerTest, AnswersPipelinedRequestsInOrderAtAnyFragmentation) {
+  for (const std::size_t fragment : {1, 2, 3, 7, 1000}) {
+    SCOPED_TRACE(fragment);
+    echo.requests = 0;
+    server.reset();
+    start({.max_read = fragment, .max_write = fragment});
+    const std::string answer = talk(std::string(kPost) +
+                                    "POST /b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: "
+                                    "chunked\r\n\r\n3\r\nfoo\r\n4;x=y\r\nbarz\r\n"
+                                    "0\r\ntrailer: gone\r\n\r\n" +
+                                    "GET /c HTTP/1.1\r\nhost: x\r\n\r\n");
+    EXPECT_EQ(echo.requests, 3);
+    EXPECT_LT(answer.find("POST /a hello"), answer.find("POST /b foobarz"));
+    EXPECT_LT(answer.find("POST /b foobarz"), answer.find("GET /c "));
+    test.group.spawn(server->drain(0s));
+    test.settle();
+  }
+}
+
+TEST_F(ServerTest, StreamsInChunksAndKeepsTheConnection) {
+  start();
+  const std::string answer =
+      talk("POST /stream HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n" + std::string(kPost));
+  EXPECT_NE(answer.find("\r\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n0\r\n\r\nHTTP/1.1 200"),
+            std::string::npos)
+      << answer;
+}
+
+TEST_F(ServerTest, Http10GetsItsStreamUntilClose) {
+  start();
+  const std::string answer = talk("POST /stream HTTP/1.0\r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(body_of(answer), "data: 1\n\ndata: 2\n\n");
+}
+
+TEST_F(ServerTest, HeadHasTheLengthAndNoBody) {
+  start();
+  const std::string answer = talk("HEAD /a HTTP/1.1\r\nhost: x\r\n\r\n");
+  EXPECT_NE(answer.find("content-length: 8\r\n"), std::string::npos) << answer;
+  EXPECT_EQ(body_of(answer), "");
+}
+
+TEST_F(ServerTest, ContinuesOnlyWhenTheBodyIsWanted) {
+  start();
+  const std::string wanted =
+      talk("POST /a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n");
+  EXPECT_EQ(wanted.find("HTTP/1.1 100 Continue\r\n\r\n"), 0U);
+  const std::string unwanted =
+      talk("POST /early HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n");
+  EXPECT_EQ(unwanted.find("HTTP/1.1 403"), 0U);
+  EXPECT_NE(unwanted.find("connection: close"), std::string::npos);
+}
+
+TEST_F(ServerTest, AnEarlyAnswerReachesAClientThatIsStillSending) {
+  start();
+  std::unique_ptr<io::Stream> client = listener->connect();
+  std::string bytes = "POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n";
+  bytes.append(500'000, 'x');
+  EXPECT_EQ(body_of(test.run(exchange(*client, bytes))), "no");
+}
+
+TEST_F(ServerTest, RefusesWhatIsTooLarge) {
+  limits.body_bytes = 10;
+  start();
+  EXPECT_EQ(body_of(talk("POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n")),
+            "request_too_large");
+  EXPECT_EQ(body_of(talk("POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+                         "8\r\naaaaaaaa\r\n8\r\naaaaaaaa\r\n8\r\naaaaaaaa\r\n0\r\n\r\n")),
+            "request_too_large");
+  EXPECT_EQ(body_of(talk("GET /" + std::string(70'000, 'a') + " HTTP/1.1\r\n")),
+            "headers_too_large");
+}
+
+TEST_F(ServerTest, RefusesBodiesBeyondTheProcessBudgetAndGivesItBack) {
+  BodyBudget& left = budget;
+  ASSERT_TRUE(left.take((std::size_t{256} << 20) - 4));
+  start();
+  EXPECT_EQ(body_of(talk(kPost)), "overloaded");
+  left.give_back(4);
+  EXPECT_EQ(body_of(talk(kPost)), "POST /a hello");
+  EXPECT_EQ(left.left(), 8);
+}
+
+TEST_F(ServerTest, ASlowHeadIsAnsweredAndAnIdleConnectionJustClosed) {
+  start();
+  std::unique_ptr<io::Stream> slow = listener->connect();
+  std::unique_ptr<io::Stream> idle = listener->connect();
+  const io::Slice slice("GET / HT");
+  ASSERT_GT(slow->try_write(std::span(&slice, 1)), 0);
+  test.advance(limits.idle + 1s);
+  char buffer[1000];
+  const ssize_t count = slow->try_read(buffer);
+  ASSERT_GT(count, 0);
+  EXPECT_EQ(std::string_view(buffer, 12), "HTTP/1.1 408");
+  EXPECT_EQ(idle->try_read(buffer), io::kEnd);
+  EXPECT_EQ(server->connections(), 0U);
+}
+
+TEST_F(ServerTest, DrainClosesIdleOnesAndCancelsWhatOutlivesTheGrace) {
+  start();
+  std::unique_ptr<io::Stream> idle = listener->connect();
+  std::unique_ptr<io::Stream> busy = listener->connect();
+  const io::Slice slice("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
+  ASSERT_GT(busy->try_write(std::span(&slice, 1)), 0);
+  test.settle();
+  ASSERT_EQ(server->connections(), 2U);
+  test.group.spawn(server->drain(5s));
+  test.settle();
+  EXPECT_EQ(server->connections(), 1U);
+  test.advance(4s);
+  EXPECT_EQ(server->connections(), 1U);
+  test.advance(1s);
+  EXPECT_EQ(server->connections(), 0U);
+  server.reset();
+}
+
+TEST_F(ServerTest, TurnsConnectionsAwayBeyondItsLimit) {
+  limits.connections = 1;
+  start();
+  std::unique_ptr<io::Stream> first = listener->connect();
+  std::unique_ptr<io::Stream> second = listener->connect();
+  test.settle();
+  EXPECT_TRUE(second->peer_gone());
+  EXPECT_FALSE(first->peer_gone());
+  EXPECT_EQ(server->turned_away(), 1U);
+}
+
+}  // namespace
+}  // namespace tdn::http

@@ -1,0 +1,117 @@
+// One upstream (an engine) as this shard sees it: a pool of connections, and exchanges over them.
+//
+//   Upstream upstream(loop, network, address, limits);
+//   TDN_CO_TRY(std::unique_ptr<Exchange> exchange, co_await upstream.open());
+//   TDN_CO_TRY_VOID(co_await exchange->send(head_and_body));
+//   TDN_CO_TRY(const codec::ResponseHead* head, co_await exchange->read_head());
+//   while (true) {
+//     TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+//     if (!piece) break;
+//     …
+//   }
+//
+// Idle connections are used last in, first out; one that the upstream closes, or sends bytes on, is
+// dropped at once. An exchange whose answer was read to its end gives its connection back when it
+// is destroyed; any other resets it, so that the engine stops working for nobody.
+//
+// Belongs to its loop's thread. The upstream outlives its exchanges.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/http1.h"
+#include "http/limits.h"
+#include "io/network.h"
+
+namespace tdn::http {
+
+class Upstream;
+
+class Exchange {
+ public:
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // Head and body, written in one go. Errors have Retry::kSameRoute when the connection was a
+  // pooled one that turned out dead: nothing was answered, so sending again on a fresh one is safe.
+  [[nodiscard]] io::Task<Result<void>> send(std::span<const io::Slice> slices);
+  // The head stays valid until the exchange ends. Errors: kTimeout (`first_byte`), kClosed with the
+  // same hint as above if nothing at all was received, upstream_error (not HTTP), kCancelled.
+  [[nodiscard]] io::Task<Result<const codec::ResponseHead*>> read_head(
+      bool to_head_request = false);
+  // The next piece of body without its framing, valid until the next suspension and followed by
+  // kScratchPadding readable bytes; nullopt at the end. Errors: kTimeout (`between_bytes`), kClosed
+  // (the body broke off), upstream_error, kCancelled.
+  [[nodiscard]] io::Task<Result<std::optional<std::string_view>>> read_body();
+  // True once read_body has given nullopt.
+  [[nodiscard]] bool complete() const { return complete_; }
+  // The connection had been used before.
+  [[nodiscard]] bool reused() const { return reused_; }
+
+  // The engine's answer comes in many small pieces: saves an acknowledgement per piece.
+  void expect_stream() { stream_->expect_many_small_reads(); }
+
+ private:
+  friend class Upstream;
+  Exchange(Upstream& upstream, std::unique_ptr<io::Stream> stream, bool reused);
+  [[nodiscard]] io::Task<Result<std::size_t>> receive(std::span<char> into, Duration patience,
+                                                      std::string_view what);
+  [[nodiscard]] Error lost(Error error) const;
+
+  Upstream& upstream_;
+  std::unique_ptr<io::Stream> stream_;
+  codec::ResponseParser parser_;
+  codec::BodyDecoder decoder_;
+  std::string head_bytes_;   // the head, and what came with it
+  std::string_view unread_;  // received, not yet decoded: in head_bytes_ or the scratch
+  bool reused_;
+  bool answered_ = false;  // at least one byte was received
+  bool complete_ = false;
+  bool keep_alive_ = false;
+};
+
+class Upstream {
+ public:
+  // All borrowed.
+  Upstream(io::Loop& loop, io::Network& network, io::Address address, const ClientLimits& limits);
+  ~Upstream();
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  // `fresh`: not a pooled connection. Errors: kUnavailable (refused), kTimeout (`connect`),
+  // kOverloaded (all connections in use), kCancelled.
+  [[nodiscard]] io::Task<Result<std::unique_ptr<Exchange>>> open(bool fresh = false);
+
+  // Closes idle connections; those in use are not kept afterwards.
+  void close_idle();
+  // Closes those idle since before `now - limits.idle`; called now and then by the owner.
+  void close_stale(Instant now);
+
+  [[nodiscard]] const io::Address& address() const { return address_; }
+  [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+  [[nodiscard]] std::size_t in_use() const { return in_use_; }
+  [[nodiscard]] std::uint64_t opened() const { return opened_; }
+
+ private:
+  friend class Exchange;
+  struct Idle;
+  void give_back(std::unique_ptr<io::Stream> stream);
+  void drop_dead();
+
+  io::Loop& loop_;
+  io::Network& network_;
+  io::Address address_;
+  const ClientLimits& limits_;
+  std::vector<std::unique_ptr<Idle>> idle_;  // most recently used last
+  std::size_t in_use_ = 0;
+  std::uint64_t opened_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace tdn::http

@@ -1,0 +1,232 @@
+#include "http/upstream.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "io/pipe.h"
+#include "io/test_loop.h"
+
+namespace tdn::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A network whose only host is a function that gets the far end of each connection.
+class OneHost final : public io::Network {
+ public:
+  io::Task<Result<std::unique_ptr<io::Stream>>> connect(io::Address) override {
+    if (refuse) {
+      co_return fail(Code::kUnavailable, "refused");
+    }
+    io::PipeEnds ends = io::make_pipe(options);
+    far.push_back(std::move(ends.second));
+    co_return std::move(ends.first);
+  }
+  Result<std::unique_ptr<io::Listener>> listen(io::Address, bool) override {
+    return fail(Code::kUnavailable, "no listening here");
+  }
+  io::Task<Result<io::Address>> resolve(std::string, std::uint16_t) override {
+    co_return io::Address{};
+  }
+  bool refuse = false;
+  io::PipeOptions options;
+  std::vector<std::unique_ptr<io::Stream>> far;
+};
+
+class UpstreamTest : public ::testing::Test {
+ protected:
+  void far_writes(std::size_t index, std::string_view bytes) {
+    const io::Slice slice(bytes);
+    ASSERT_EQ(network.far[index]->try_write(std::span(&slice, 1)),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  std::string far_reads(std::size_t index) {
+    char buffer[4096];
+    const ssize_t count = network.far[index]->try_read(buffer);
+    return count > 0 ? std::string(buffer, static_cast<std::size_t>(count)) : "";
+  }
+  // A whole exchange: "200 body", or the error's name and retry hint.
+  static io::Task<> ask(Upstream& upstream, std::string& outcome) {
+    Result<std::unique_ptr<Exchange>> exchange = co_await upstream.open();
+    if (!exchange) {
+      outcome = describe(exchange.error());
+      co_return;
+    }
+    const io::Slice slice("GET / HTTP/1.1\r\n\r\n");
+    const Result<void> sent = co_await (*exchange)->send(std::span(&slice, 1));
+    if (!sent) {
+      outcome = describe(sent.error());
+      co_return;
+    }
+    const Result<const codec::ResponseHead*> head = co_await (*exchange)->read_head();
+    if (!head) {
+      outcome = describe(head.error());
+      co_return;
+    }
+    std::string text = std::to_string((*head)->status()) + " ";
+    while (true) {
+      const auto piece = co_await (*exchange)->read_body();
+      if (!piece) {
+        outcome = text + describe(piece.error());
+        co_return;
+      }
+      if (!*piece) {
+        break;
+      }
+      text += **piece;
+    }
+    outcome = text;
+  }
+  static std::string describe(const Error& error) {
+    const char* retry[] = {"no", "other", "same"};
+    return std::string(info(error.code()).name) + "/" + retry[static_cast<int>(error.retry())];
+  }
+
+  io::TestLoop test;
+  OneHost network;
+  ClientLimits limits;
+  Upstream upstream{test.loop, network, {}, limits};
+  std::string outcome;
+};
+
+constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+TEST_F(UpstreamTest, KeepsAConnectionWhoseAnswerWasReadToTheEnd) {
+  for (int i = 0; i < 3; ++i) {
+    test.group.spawn(ask(upstream, outcome));
+    test.settle();
+    EXPECT_EQ(far_reads(0), "GET / HTTP/1.1\r\n\r\n");
+    far_writes(0, kOk);
+    test.settle();
+    EXPECT_EQ(outcome, "200 ok");
+  }
+  EXPECT_EQ(upstream.opened(), 1U);
+  EXPECT_EQ(upstream.idle(), 1U);
+}
+
+TEST_F(UpstreamTest, DropsAnIdleConnectionThatTheEngineCloses) {
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_reads(0);
+  far_writes(0, kOk);
+  test.settle();
+  network.far[0]->close();
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_writes(1, kOk);
+  test.settle();
+  EXPECT_EQ(outcome, "200 ok");
+  EXPECT_EQ(upstream.opened(), 2U);
+}
+
+TEST_F(UpstreamTest, SaysWhenAReusedConnectionDiedUnanswered) {
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_reads(0);
+  far_writes(0, kOk);
+  test.settle();
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  network.far[0]->abort();
+  test.settle();
+  EXPECT_EQ(outcome, "closed/same");
+}
+
+TEST_F(UpstreamTest, AFreshConnectionThatDiesIsTriedElsewhere) {
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  network.far[0]->abort();
+  test.settle();
+  EXPECT_EQ(outcome, "closed/other");
+}
+
+TEST_F(UpstreamTest, ABodyThatBreaksOffIsAnError) {
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_reads(0);
+  far_writes(0, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  network.far[0]->shutdown();
+  test.settle();
+  EXPECT_EQ(outcome, "200 halfupstream_error/other");
+  EXPECT_EQ(upstream.idle(), 0U);
+}
+
+TEST_F(UpstreamTest, DeChunksAtAnyFragmentation) {
+  for (const std::size_t fragment : {1, 2, 5, 100}) {
+    network.options.max_read = fragment;
+    Upstream fresh(test.loop, network, {}, limits);
+    const std::size_t index = network.far.size();
+    test.group.spawn(ask(fresh, outcome));
+    test.settle();
+    far_writes(
+        index,
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    test.settle();
+    EXPECT_EQ(outcome, "200 abcde") << fragment;
+    EXPECT_EQ(fresh.idle(), 1U);
+  }
+}
+
+TEST_F(UpstreamTest, EveryWaitHasItsDeadline) {
+  test.group.spawn(ask(upstream, outcome));
+  test.advance(limits.first_byte - 1ms);
+  EXPECT_EQ(outcome, "");
+  test.advance(1ms);
+  EXPECT_EQ(outcome, "timeout/other");
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_reads(1);
+  far_writes(1, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  test.advance(limits.between_bytes);
+  EXPECT_EQ(outcome, "200 halftimeout/other");
+}
+
+TEST_F(UpstreamTest, RefusedMeansElsewhere) {
+  network.refuse = true;
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  EXPECT_EQ(outcome, "unavailable/other");
+}
+
+TEST_F(UpstreamTest, IsBounded) {
+  limits.connections = 1;
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  std::string second;
+  test.group.spawn(ask(upstream, second));
+  test.settle();
+  EXPECT_EQ(second, "overloaded/other");
+  far_writes(0, kOk);
+  test.settle();
+  EXPECT_EQ(outcome, "200 ok");
+}
+
+TEST_F(UpstreamTest, AnAbandonedExchangeResetsItsConnection) {
+  {
+    io::TaskGroup group(test.loop);
+    group.spawn(ask(upstream, outcome));
+    test.settle();
+    group.cancel();
+    test.settle();
+  }
+  EXPECT_TRUE(network.far[0]->peer_gone());
+}
+
+TEST_F(UpstreamTest, ClosesWhatWasIdleForTooLong) {
+  test.group.spawn(ask(upstream, outcome));
+  test.settle();
+  far_reads(0);
+  far_writes(0, kOk);
+  test.settle();
+  test.advance(limits.idle);
+  upstream.close_stale(test.loop.now());
+  EXPECT_EQ(upstream.idle(), 1U);
+  test.advance(1ms);
+  upstream.close_stale(test.loop.now());
+  EXPECT_EQ(upstream.idle(), 0U);
+}
+
+}  // namespace
+}  // namespace tdn::http
