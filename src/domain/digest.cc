@@ -90,7 +90,7 @@ class Writer final : public FieldVisitor {
 
 }  // namespace
 
-std::string digest_of(const FieldVisitor::Describe& describe) {
+std::string digest_of_fields(const FieldVisitor::Describe& describe) {
   Writer writer;
   describe(writer);
   const codec::Digest digest = codec::sha256(bytes_of(writer.text()));

@@ -9,12 +9,11 @@
 namespace tdn::domain {
 
 // Hex of the first 16 bytes of the SHA-256 over the fields that are neither zero nor empty.
-[[nodiscard]] std::string digest_of(const FieldVisitor::Describe& describe);
+[[nodiscard]] std::string digest_of_fields(const FieldVisitor::Describe& describe);
 
 template <class Spec>
 [[nodiscard]] std::string digest_of(Spec spec) {
-  const FieldVisitor::Describe fields = [&](FieldVisitor& visitor) { describe(visitor, spec); };
-  return digest_of(fields);
+  return digest_of_fields([&](FieldVisitor& fields) { describe(fields, spec); });
 }
 
 }  // namespace tdn::domain
