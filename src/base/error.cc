@@ -72,7 +72,7 @@ Error Error::with(std::string_view context) const {
   std::string detail;
   detail.reserve(context.size() + 2 + detail_.size());
   detail.append(context).append(": ").append(detail_);
-  return {code_, origin_, retry_, std::move(detail)};
+  return Error(code_, origin_, retry_, std::move(detail)).about(param_);
 }
 
 std::string to_string(const Error& error) {

@@ -86,6 +86,14 @@ class [[nodiscard]] Error {
   [[nodiscard]] Retry retry() const { return retry_; }
   [[nodiscard]] const std::string& detail() const { return detail_; }
 
+  // The field of a request that is at fault, for `param` of OpenAI's envelope; empty if none is.
+  [[nodiscard]] std::string_view param() const { return param_; }
+  // The same error, about that field. `param` is a literal: it is kept as a view.
+  [[nodiscard]] Error about(std::string_view param) && {
+    param_ = param;
+    return std::move(*this);
+  }
+
   // The same error seen from further out: "while reading manifest a.yaml: …".
   [[nodiscard]] Error with(std::string_view context) const;
 
@@ -93,6 +101,7 @@ class [[nodiscard]] Error {
   Code code_;
   Origin origin_;
   Retry retry_;
+  std::string_view param_;
   std::string detail_;
 };
 
