@@ -20,6 +20,7 @@ STD = set(
     "string_view system_error tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarray "
     "variant vector version".split())
 THREADS = set("thread mutex condition_variable shared_mutex future stop_token barrier latch semaphore".split())
+TYPES_ONLY = {"sys/types.h"}
 EVERYWHERE = ("fmt/", "tl/expected.hpp")
 IN_TESTS = ("gtest/", "gmock/", "rapidcheck.h", "rapidcheck/")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
@@ -31,7 +32,7 @@ FORBIDDEN = [
     (re.compile(r"\bclock_gettime\b|\bgettimeofday\b|std::chrono::(system|steady|high_resolution)_clock\b"
                 r"|\bstd::time\("), ("base",), "take a Clock (base/time.h)"),
     (re.compile(r"\bgetrandom\b|std::random_device\b|\b(std::)?s?rand\(\)"), ("base",), "take a Random (base/random.h)"),
-    (re.compile(r"\bsleep_(for|until)\b|\b(u|nano)sleep\(|(?<!\w)::sleep\("), (), "await a timer or an event"),
+    (re.compile(r"\bthis_thread::sleep|\b(u|nano)sleep\(|(?<!\w)::sleep\("), (), "await a timer or an event"),
     (re.compile(r"\.detach\(\)"), (), "give the thread an owner that joins it"),
 ]
 MACHINE = re.compile(r"(?<![\w./$}~-])/(home|root|work|Users)/\w")
@@ -82,12 +83,14 @@ class Tidy:
                 self.fail(path, number, f'"{name}" is no file under src/: write the path from src/')
             elif target not in module.uses:
                 self.fail(path, number, f"'{module.name}' may not include '{target}' (src/README.md)")
+            elif "/detail/" in name and target != module.name:
+                self.fail(path, number, f'"{name}" is the inside of \'{target}\': use its own headers')
         elif name in STD or name.startswith(EVERYWHERE) or (is_test and name.startswith(IN_TESTS)):
             return
         elif not any(name == allowed or (allowed.endswith("/") and name.startswith(allowed))
                      or name.startswith((allowed + "/", allowed + ".")) for allowed in module.outside):
             self.fail(path, number, f"<{name}> does not belong to '{module.name}' (src/README.md)")
-        elif path.suffix == ".h" and name not in THREADS and path.parent.name != "detail":
+        elif path.suffix == ".h" and name not in THREADS | TYPES_ONLY and path.parent.name != "detail":
             self.fail(path, number, f"<{name}> in a header: keep it in one .cc behind our own interface")
 
     def check_source(self, module, path):

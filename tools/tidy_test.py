@@ -52,6 +52,10 @@ class TidyTest(unittest.TestCase):
                     {"src/codec/codec.h": "#pragma once\n",
                      "src/base/base.cc": '#include "codec/codec.h"\n'})
 
+    def test_include_of_the_inside_of_another_module(self):
+        self.expect("is the inside of 'base'", {"src/base/detail/x.h": "#pragma once\n",
+                                                "src/io/io.cc": '#include "base/detail/x.h"\n'})
+
     def test_include_of_no_file(self):
         self.expect("is no file under src/", {"src/base/base.cc": '#include "base.h"\n'})
 
