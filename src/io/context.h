@@ -72,8 +72,8 @@ class Context final : private Timer {
   // The first call decides the reason.
   void cancel(Code reason = Code::kCancelled);
   [[nodiscard]] bool cancelled() const { return cancelled_; }
-  // For a strand that was told to stop and must still say goodbye (settle, end a stream): it may wait
-  // again, under deadlines of its own. `reason` stays.
+  // For a strand that was told to stop and must still say goodbye (settle, end a stream): it may
+  // wait again, under deadlines of its own. `reason` stays.
   void clear_cancel() { cancelled_ = false; }
   // Why, once cancelled.
   [[nodiscard]] Code reason() const { return reason_; }

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-
 namespace tdn::sim {
 
 SimStream::SimStream(std::shared_ptr<SimConnection> connection, int side)
