@@ -22,7 +22,7 @@ STD = set(
 THREADS = set("thread mutex condition_variable shared_mutex future stop_token barrier latch semaphore".split())
 TYPES_ONLY = {"sys/types.h"}
 EVERYWHERE = ("fmt/", "tl/expected.hpp")
-IN_TESTS = ("gtest/", "gmock/", "rapidcheck.h", "rapidcheck/")
+IN_TESTS = ("gtest/", "gmock/", "rapidcheck.h", "rapidcheck/", "benchmark/benchmark.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 LINES_OF_FILE, LINES_OF_TEST, LINES_OF_FUNCTION = 500, 800, 70
 

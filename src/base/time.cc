@@ -84,7 +84,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   }
   const std::chrono::sys_days day(date);
   const std::int64_t seconds =
-      day.time_since_epoch().count() * 86'400LL + hour * 3'600 + minute * 60 + second;
+      day.time_since_epoch().count() * 86'400LL + hour * 3'600LL + minute * 60LL + second;
   return WallTime{seconds * 1'000'000 + us};
 }
 
