@@ -6,7 +6,7 @@
 
 namespace tdn::sim {
 
-SimStream::SimStream(std::shared_ptr<SimConnection> connection, int side)
+SimStream::SimStream(std::shared_ptr<SimConnection> connection, std::size_t side)
     : connection_(std::move(connection)), side_(side) {
   established_ = side == SimConnection::kListener;
   writable_ = established_;
@@ -140,11 +140,11 @@ bool SimConnection::joins(int a, int b) const {
          (hosts_[0]->index_ == b && hosts_[1]->index_ == a);
 }
 
-std::size_t SimConnection::room(int side) const {
+std::size_t SimConnection::room(std::size_t side) const {
   return kConnectionBuffer - ways_[side].outstanding;
 }
 
-void SimConnection::send(int side, std::string_view bytes) {
+void SimConnection::send(std::size_t side, std::string_view bytes) {
   const LinkOptions& options = link().options;
   ways_[side].outstanding += bytes.size();
   while (!bytes.empty()) {
@@ -157,9 +157,9 @@ void SimConnection::send(int side, std::string_view bytes) {
   }
 }
 
-void SimConnection::send_end(int side) { post(side, Kind::kEnd, {}); }
+void SimConnection::send_end(std::size_t side) { post(side, Kind::kEnd, {}); }
 
-void SimConnection::send_reset(int side) {
+void SimConnection::send_reset(std::size_t side) {
   if (dead_) {
     return;
   }
@@ -174,10 +174,10 @@ void SimConnection::send_reset(int side) {
   dead_ = true;
 }
 
-void SimConnection::leave(int side) { ends_[side] = nullptr; }
+void SimConnection::leave(std::size_t side) { ends_[side] = nullptr; }
 
-void SimConnection::took(int side, std::size_t bytes) {
-  const int sender = 1 - side;
+void SimConnection::took(std::size_t side, std::size_t bytes) {
+  const std::size_t sender = 1 - side;
   Way& way = ways_[sender];
   way.outstanding -= bytes;
   if (!std::exchange(way.room_wanted, false)) {
@@ -192,7 +192,7 @@ void SimConnection::took(int side, std::size_t bytes) {
 
 void SimConnection::break_down() {
   dead_ = true;
-  for (const int side : {kDialler, kListener}) {
+  for (const std::size_t side : {kDialler, kListener}) {
     ways_[side].packets.clear();
     if (SimStream* stream = ends_[side]) {
       stream->on_reset();
@@ -200,7 +200,7 @@ void SimConnection::break_down() {
   }
 }
 
-void SimConnection::post(int side, Kind kind, std::string bytes) {
+void SimConnection::post(std::size_t side, Kind kind, std::string bytes) {
   if (dead_ || !hosts_[side]->powered_) {
     return;
   }
@@ -214,7 +214,7 @@ void SimConnection::post(int side, Kind kind, std::string bytes) {
   network_.poller_.at(way.last_due, [self = shared_from_this(), side] { self->arrive(side); });
 }
 
-void SimConnection::arrive(int side) {
+void SimConnection::arrive(std::size_t side) {
   Way& way = ways_[side];
   const Instant now = network_.poller_.now();
   while (!way.packets.empty() && way.packets.front().due <= now) {
@@ -234,11 +234,10 @@ void SimConnection::arrive(int side) {
   }
 }
 
-void SimConnection::receive(int receiver, Packet packet) {
+void SimConnection::receive(std::size_t receiver, Packet packet) {
   static constexpr std::array<std::string_view, 6> kNames{"dial", "accepted", "refused",
                                                           "data", "end",      "reset"};
-  network_.trace_.note(kNames[static_cast<std::size_t>(packet.kind)], id_,
-                       static_cast<std::uint64_t>(receiver), packet.bytes);
+  network_.trace_.note(kNames[static_cast<std::size_t>(packet.kind)], id_, receiver, packet.bytes);
   if (packet.kind == Kind::kDial) {
     accept_dial();
     return;

@@ -14,7 +14,7 @@ namespace tdn::sim {
 // What the code above holds of a connection.
 class SimStream final : public io::Stream {
  public:
-  SimStream(std::shared_ptr<SimConnection> connection, int side);
+  SimStream(std::shared_ptr<SimConnection> connection, std::size_t side);
   ~SimStream() override { close(); }
 
   ssize_t try_read(std::span<char> buffer) override;
@@ -38,7 +38,7 @@ class SimStream final : public io::Stream {
   void on_room() { notify_writable(); }
 
   std::shared_ptr<SimConnection> connection_;
-  int side_;
+  std::size_t side_;
   std::string inbox_;
   std::size_t read_ = 0;  // of inbox_
   bool established_ = false;
@@ -49,8 +49,8 @@ class SimStream final : public io::Stream {
 
 class SimConnection final : public std::enable_shared_from_this<SimConnection> {
  public:
-  static constexpr int kDialler = 0;
-  static constexpr int kListener = 1;
+  static constexpr std::size_t kDialler = 0;
+  static constexpr std::size_t kListener = 1;
 
   SimConnection(SimNetwork& network, std::uint64_t id, SimHost& from, SimHost& to,
                 io::Address source, io::Address target);
@@ -59,16 +59,16 @@ class SimConnection final : public std::enable_shared_from_this<SimConnection> {
   [[nodiscard]] std::unique_ptr<SimStream> dial();
 
   // For the stream of `side`.
-  [[nodiscard]] std::size_t room(int side) const;
-  void send(int side, std::string_view bytes);
-  void send_end(int side);
-  void send_reset(int side);
-  void leave(int side);  // the stream is gone
-  void took(int side, std::size_t bytes);
-  [[nodiscard]] const io::Address& peer_of(int side) const { return addresses_[1 - side]; }
+  [[nodiscard]] std::size_t room(std::size_t side) const;
+  void send(std::size_t side, std::string_view bytes);
+  void send_end(std::size_t side);
+  void send_reset(std::size_t side);
+  void leave(std::size_t side);  // the stream is gone
+  void took(std::size_t side, std::size_t bytes);
+  [[nodiscard]] const io::Address& peer_of(std::size_t side) const { return addresses_[1 - side]; }
   [[nodiscard]] bool dead() const { return dead_; }
   // The stream ran out of room and waits.
-  void want_room(int side) { ways_[side].room_wanted = true; }
+  void want_room(std::size_t side) { ways_[side].room_wanted = true; }
 
   // Both ends hear a reset, when it has travelled.
   void break_down();
@@ -89,10 +89,10 @@ class SimConnection final : public std::enable_shared_from_this<SimConnection> {
     bool room_wanted = false;
   };
 
-  void post(int side, Kind kind, std::string bytes);
-  void schedule(int side);
-  void arrive(int side);
-  void receive(int receiver, Packet packet);
+  void post(std::size_t side, Kind kind, std::string bytes);
+  void schedule(std::size_t side);
+  void arrive(std::size_t side);
+  void receive(std::size_t receiver, Packet packet);
   void accept_dial();
   [[nodiscard]] SimNetwork::Link& link();
 
