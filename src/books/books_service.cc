@@ -1,0 +1,66 @@
+#include "books/books_service.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace tdn::books {
+namespace {
+
+// Kept free for frames that nobody claims space for: progress, marks, acknowledgements.
+constexpr std::uint64_t kUnclaimedShare = 8;
+
+Result<Uid> edge_uid(const std::string& path, io::Disk& disk, const Clock& clock, Random& random) {
+  const auto bytes = io::read_file(disk, path);
+  if (bytes) {
+    std::string_view text = text_of(*bytes);
+    text = text.substr(0, text.find('\n'));
+    const auto uid = Uid::parse(text);
+    if (!uid) {
+      return fail(Code::kCorrupt,
+                  fmt::format("{} does not hold a uid; restore it from a backup", path));
+    }
+    return *uid;
+  }
+  if (bytes.error().code() != Code::kMissing) {
+    return fail(bytes.error());
+  }
+  const Uid uid = Uid::make(clock.wall(), random);
+  TDN_TRY_VOID(io::replace_file(disk, path, bytes_of(to_string(uid) + "\n")));
+  return uid;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& options,
+                                                         io::Disk& disk, const Clock& clock,
+                                                         Random& random) {
+  std::unique_ptr<BooksService> service(new BooksService());
+  const std::string& dir = options.state_dir;
+  TDN_TRY_VOID(disk.make_dir(dir));
+  TDN_TRY(service->lock_, disk.lock(dir + "/lock"));
+  TDN_TRY(service->identity_.edge,
+          edge_uid(fmt::format("{}/{}", dir, kEdgeUidFile), disk, clock, random));
+  TDN_TRY(service->journal_, Journal::open({.dir = fmt::format("{}/{}", dir, kBooksFolder),
+                                            .edge = service->identity_.edge,
+                                            .epoch = service->identity_.epoch,
+                                            .segment_bytes = options.segment_bytes},
+                                           disk, clock, random));
+  if (const std::size_t orphans = service->journal_->orphans(); orphans > 0) {
+    log_warning("books", "settled requests that were open when the process died",
+                {{"requests", orphans}});
+  }
+  const std::uint64_t limit = options.segment_bytes - options.segment_bytes / kUnclaimedShare;
+  service->space_ = std::make_unique<Space>(limit);
+  service->writer_ =
+      std::make_unique<Writer>(*service->journal_, *service->space_, clock, options.bug);
+  return service;
+}
+
+ShardBooks& BooksService::add_shard(io::Mailbox& mailbox) {
+  const auto index = static_cast<std::uint32_t>(shards_.size());
+  shards_.push_back(std::make_unique<ShardBooks>(identity_, index, *writer_, *space_, mailbox));
+  return *shards_.back();
+}
+
+}  // namespace tdn::books

@@ -1,0 +1,78 @@
+// What one turn of a shard's loop produced for the journal, on its way to the writer and back. The
+// same object returns to its shard, as mail, once everything in it is durable, and is used again.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/byte_buffer.h"
+#include "books/frame.h"
+#include "io/mailbox.h"
+#include "meter/books.h"
+#include "meter/usage_record.h"
+
+namespace tdn::books {
+
+inline constexpr std::uint32_t kNoWaiter = UINT32_MAX;
+
+// One frame to be. Its bytes follow those of the one before in the handover's buffer:
+// admission: payload; progress: usage map; settlement: draft, tenant annex, operator annex;
+// refusal: code.
+struct Operation {
+  FrameType type = FrameType::kAdmission;
+  std::uint32_t slot = 0;  // of the admission, on its shard
+  std::uint32_t waiter = kNoWaiter;
+  std::uint32_t bytes = 0;
+  std::uint32_t tenant_annex_bytes = 0;  // of `bytes`
+  std::uint32_t operator_annex_bytes = 0;
+  meter::EncodedDraft draft;
+  std::uint64_t number = 0;   // progress: leg; delivered: seq
+  std::uint64_t release = 0;  // claimed space that is free again once the frame is written
+  Uid endpoint;
+};
+
+class Handover;
+
+// The shard's side.
+class HandoverOwner {
+ public:
+  virtual void returned(Handover& handover) = 0;
+
+ protected:
+  ~HandoverOwner() = default;
+};
+
+class Handover final : public io::Message {
+ public:
+  Handover(HandoverOwner& owner, io::Mailbox& mailbox, std::uint32_t shard)
+      : owner_(owner), mailbox_(mailbox), shard_(shard) {}
+
+  void receive() override { owner_.returned(*this); }
+  void send_back() { mailbox_.post(*this); }
+  void clear() {
+    operations.clear();
+    bytes.clear();
+    waiters.clear();
+    results.clear();
+    wants_sync = false;
+    wakes_writer = false;
+  }
+  [[nodiscard]] std::uint32_t shard() const { return shard_; }
+
+  std::vector<Operation> operations;
+  ByteBuffer bytes;
+  std::deque<meter::DurableWaiter*> waiters;  // the shard's alone; stable places
+  std::vector<std::uint64_t> results;         // one per waiter, written by the writer
+  bool wants_sync = false;
+  bool wakes_writer = false;
+
+  Handover* next = nullptr;  // in the writer's queue
+
+ private:
+  HandoverOwner& owner_;
+  io::Mailbox& mailbox_;
+  std::uint32_t shard_;
+};
+
+}  // namespace tdn::books

@@ -1,0 +1,174 @@
+#include "books/writer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/assert.h"
+#include "base/fail_point.h"
+#include "base/log.h"
+
+namespace tdn::books {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kRetryPeriod = 1s;
+// A record's settlement time is read during a turn of a shard's loop, the record handed over at its
+// end.
+constexpr std::int64_t kLongestTurnUs = 100'000;
+
+}  // namespace
+
+Writer::Writer(Journal& journal, Space& space, const Clock& clock, PlantedBug bug)
+    : journal_(journal), space_(space), clock_(clock), bug_(bug) {
+  space_.set_accepting(!journal_.is_full());
+  next_retry_ = journal_.is_full() ? clock_.now() + kRetryPeriod : kNever;
+}
+
+void Writer::push(Handover& handover) {
+  const bool wakes = handover.wakes_writer;
+  Handover* head = queue_.load(std::memory_order_relaxed);
+  do {
+    handover.next = head;
+  } while (!queue_.compare_exchange_weak(head, &handover, std::memory_order_release,
+                                         std::memory_order_relaxed));
+  // The handover is no longer ours here.
+  if (wakes && !urgent_.exchange(true, std::memory_order_seq_cst) && signal_ != nullptr) {
+    signal_->work_arrived();
+  }
+}
+
+Result<bool> Writer::write() {
+  if (journal_.is_full() && clock_.now() >= next_retry_) {
+    TDN_TRY_VOID(journal_.try_reserve());
+  }
+  complete_through_ = {clock_.wall().us - kLongestTurnUs};
+  // Cleared before taking: what is pushed afterwards sets it again.
+  urgent_.exchange(false, std::memory_order_seq_cst);
+  Handover* newest = queue_.exchange(nullptr, std::memory_order_acquire);
+  Handover* oldest = nullptr;
+  while (newest != nullptr) {
+    Handover* const next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  bool wants_sync = false;
+  for (Handover* handover = oldest; handover != nullptr;) {
+    Handover* const next = handover->next;
+    TDN_TRY_VOID(write(*handover));
+    wants_sync = wants_sync || handover->wants_sync;
+    written_.push_back(handover);
+    handover = next;
+  }
+  TDN_TRY_VOID(journal_.write());
+  update_space();
+  if (bug_ == PlantedBug::kReleaseBeforeSync) {
+    release();
+  }
+  return wants_sync;
+}
+
+Result<void> Writer::write(Handover& handover) {
+  std::size_t at = 0;
+  for (const Operation& operation : handover.operations) {
+    TDN_TRY_VOID(write(handover, operation, handover.bytes.view(at, operation.bytes)));
+    at += operation.bytes;
+    space_.release(operation.release);
+  }
+  return {};
+}
+
+std::uint64_t& Writer::admission_lsn(const Handover& handover, const Operation& operation) {
+  if (handover.shard() >= admissions_.size()) {
+    admissions_.resize(handover.shard() + 1);
+  }
+  std::vector<std::uint64_t>& slots = admissions_[handover.shard()];
+  if (operation.slot >= slots.size()) {
+    slots.resize(std::max<std::size_t>(operation.slot + 1, slots.size() * 2));
+  }
+  return slots[operation.slot];
+}
+
+Result<void> Writer::write(Handover& handover, const Operation& operation, ByteView bytes) {
+  switch (operation.type) {
+    case FrameType::kAdmission: {
+      TDN_TRY(admission_lsn(handover, operation), journal_.admit(bytes));
+      return {};
+    }
+    case FrameType::kSettlement: {
+      const std::size_t draft = operation.draft.size();
+      TDN_TRY(const std::uint64_t seq,
+              journal_.settle({.admission_lsn = admission_lsn(handover, operation),
+                               .parts = operation.draft,
+                               .pieces = bytes.first(draft),
+                               .tenant_annex = bytes.subspan(draft, operation.tenant_annex_bytes),
+                               .operator_annex = bytes.last(operation.operator_annex_bytes)}));
+      if (operation.waiter != kNoWaiter) {
+        handover.results[operation.waiter] = seq;
+      }
+      return {};
+    }
+    case FrameType::kRefusal:
+      return journal_.refuse({admission_lsn(handover, operation), text_of(bytes)});
+    case FrameType::kProgress:
+      // Without a reserve the space left belongs to the ends of requests.
+      return journal_.is_full()
+                 ? Result<void>{}
+                 : journal_.progress({.admission = admission_lsn(handover, operation),
+                                      .leg = operation.number,
+                                      .endpoint = operation.endpoint,
+                                      .usage = bytes});
+    default:
+      TDN_ASSERT(operation.type == FrameType::kDelivered);
+      return journal_.is_full() ? Result<void>{} : journal_.delivered({operation.number});
+  }
+}
+
+void Writer::update_space() {
+  const bool full = journal_.is_full();
+  const bool was_full = next_retry_ != kNever;
+  if (full && !was_full) {
+    log_error("books", "disk full: no request is admitted until there is space for a segment",
+              {{"dir", journal_.options().dir}, {"bytes", journal_.options().segment_bytes}});
+  } else if (!full && was_full) {
+    log_info("books", "there is space again: admitting requests");
+  }
+  if (!full) {
+    next_retry_ = kNever;
+  } else if (!was_full || clock_.now() >= next_retry_) {
+    next_retry_ = clock_.now() + kRetryPeriod;
+  }
+  space_.set_accepting(!full);
+}
+
+Result<void> Writer::sync() {
+  TDN_TRY_VOID(journal_.sync());
+  fail_point("books.after_sync_before_release");
+  return {};
+}
+
+void Writer::release() {
+  for (Handover* handover : written_) {
+    handover->send_back();
+  }
+  written_.clear();
+}
+
+Result<void> Writer::rest() {
+  if (!journal_.can_mark_synced() || journal_.is_full()) {
+    return {};
+  }
+  TDN_TRY_VOID(journal_.mark_synced(complete_through_));
+  return journal_.write();
+}
+
+Result<void> Writer::close() {
+  TDN_TRY_VOID(write());
+  TDN_TRY_VOID(sync());
+  release();
+  space_.set_accepting(false);
+  return rest();
+}
+
+}  // namespace tdn::books

@@ -1,0 +1,81 @@
+// Between the shards and the journal: takes what they handed over, writes it, syncs it, sends it
+// back. The steps are separate calls without waiting or threads, so that the real writer thread
+// (books/writer_thread.h) and a simulated job drive the same code:
+//
+//   write()    takes everything that waits; true if somebody asked for a sync
+//   sync()     the journal's
+//   release()  what is durable goes back to its shards
+//   rest()     when nothing waits any more
+//
+// `push` may be called from any thread, the rest from one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "books/handover.h"
+#include "books/journal.h"
+#include "books/space.h"
+
+namespace tdn::books {
+
+// Told, from any thread, that the writer has something to do.
+class WriterSignal {
+ public:
+  virtual void work_arrived() = 0;
+
+ protected:
+  ~WriterSignal() = default;
+};
+
+// Mistakes that the simulator must catch, to prove that it would. Tests only.
+enum class PlantedBug : std::uint8_t { kNone, kReleaseBeforeSync };
+
+class Writer {
+ public:
+  // All borrowed.
+  Writer(Journal& journal, Space& space, const Clock& clock, PlantedBug bug = PlantedBug::kNone);
+
+  // Before the first push.
+  void set_signal(WriterSignal& signal) { signal_ = &signal; }
+  void push(Handover& handover);
+
+  // Whether a handover waits that should not be left waiting.
+  [[nodiscard]] bool has_work() const { return urgent_.load(std::memory_order_acquire); }
+  // When `write` is to be called even without work: while the disk is full, each second.
+  [[nodiscard]] Instant next_retry() const { return next_retry_; }
+
+  // After an Error from any of these the journal's state is unknown: the process must end.
+  [[nodiscard]] Result<bool> write();
+  [[nodiscard]] Result<void> sync();
+  void release();
+  [[nodiscard]] Result<void> rest();
+
+  // The last act: everything that waits, durable, and marked so.
+  [[nodiscard]] Result<void> close();
+
+ private:
+  Result<void> write(Handover& handover);
+  Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);
+  [[nodiscard]] std::uint64_t& admission_lsn(const Handover& handover, const Operation& operation);
+  void update_space();
+
+  Journal& journal_;
+  Space& space_;
+  const Clock& clock_;
+  const PlantedBug bug_;
+  WriterSignal* signal_ = nullptr;
+
+  std::atomic<Handover*> queue_ = nullptr;  // newest first
+  std::atomic<bool> urgent_ = false;
+
+  std::vector<Handover*> written_;                      // not yet sent back
+  std::vector<std::vector<std::uint64_t>> admissions_;  // shard, slot → lsn
+  Instant next_retry_ = kNever;
+  WallTime complete_through_;  // everything settled until then has been taken from the queue
+};
+
+}  // namespace tdn::books
