@@ -1,9 +1,9 @@
 #include "http/server_connection.h"
 
 #include <fmt/format.h>
+#include <string.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kFirstBuffer = std::size_t{2} * 1024;
 constexpr std::size_t kKeptBuffer = std::size_t{8} * 1024;
-constexpr std::size_t kMaxSlices = 48;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // What the client is told when it is too slow; other outcomes of an await stay what they are.
@@ -74,7 +73,7 @@ io::Task<Result<bool>> ServerConnection::read_head() {
   parser_ = {};
   keep_alive_ = false;
   body_read_ = false;
-  answer_begun_ = false;
+  answer_ = AnswerState::kNone;
   body_begin_ = body_end_ = rest_ = 0;
   idle_ = received_ == 0;
   io::Context& context = co_await io::this_context();
@@ -143,6 +142,8 @@ io::Task<Result<std::string_view>> ServerConnection::read_body() {
       const io::Slice slice(kContinue);
       TDN_CO_TRY_VOID(co_await send(*stream_, std::span(&slice, 1), limits_.write));
     }
+    io::Context& context = co_await io::this_context();
+    const io::DeadlineScope total(context, context.loop().now() + limits_.body_total);
     Result<void> read = framing.kind == codec::BodyKind::kLength
                             ? co_await read_length_body(static_cast<std::size_t>(framing.length))
                             : co_await read_chunked_body();
@@ -202,8 +203,8 @@ io::Task<Result<void>> ServerConnection::read_chunked_body() {
   }
 }
 
-bool ServerConnection::body_is_read() const { return body_read_; }
-
+// What is left belongs to a request that nobody may have been allowed to read yet: no second copy
+// of it stays behind, neither in the buffer nor in memory given back.
 void ServerConnection::drop_request() {
   const std::size_t left = received_ - rest_;
   if (capacity_ > kKeptBuffer || left == 0) {
@@ -213,6 +214,7 @@ void ServerConnection::drop_request() {
       capacity = std::max(kFirstBuffer, left + kScratchPadding);
       smaller.reset(new char[capacity]);
       std::memcpy(smaller.get(), buffer_.get() + rest_, left);
+      explicit_bzero(buffer_.get() + rest_, left);
     }
     if (left > 0 || capacity_ > kFirstBuffer) {
       buffer_ = std::move(smaller);
@@ -220,6 +222,7 @@ void ServerConnection::drop_request() {
     }
   } else {
     std::memmove(buffer_.get(), buffer_.get() + rest_, left);
+    explicit_bzero(buffer_.get() + left, received_ - left);
   }
   received_ = left;
   rest_ = body_begin_ = body_end_ = 0;
@@ -227,7 +230,7 @@ void ServerConnection::drop_request() {
 }
 
 void ServerConnection::release_request() {
-  TDN_CHECK(body_is_read());
+  TDN_CHECK(body_read_);
   drop_request();
   if (received_ == 0) {
     buffer_.reset();
@@ -236,172 +239,8 @@ void ServerConnection::release_request() {
 }
 
 void ServerConnection::wipe_unread() {
-  std::fill(buffer_.get() + rest_, buffer_.get() + received_, '\0');
+  explicit_bzero(buffer_.get() + rest_, received_ - rest_);
   received_ = rest_;
 }
-
-Result<void> ServerConnection::put_head(int status, std::string_view content_type,
-                                        std::span<const codec::Field> fields,
-                                        codec::Framing framing) {
-  if (!body_is_read() || (is_http_1_0_ && framing.kind == codec::BodyKind::kUntilClose)) {
-    keep_alive_ = false;
-  }
-  // Heads are small; an upstream's may have up to 64 KiB of fields that are passed on.
-  for (std::size_t room = 1024; room <= 4 * codec::kHeadLimit; room *= 4) {
-    pending_head_.resize(room);
-    codec::HeadWriter writer(pending_head_);
-    writer.status(status);
-    if (!content_type.empty()) {
-      writer.field("content-type", content_type);
-    }
-    for (const codec::Field& field : fields) {
-      writer.field(field.name, field.value);
-    }
-    if (!keep_alive_) {
-      writer.field("connection", "close");
-    } else if (is_http_1_0_) {
-      writer.field("connection", "keep-alive");
-    }
-    const Result<std::string_view> head = writer.framing(framing).finish();
-    if (head) {
-      pending_head_.resize(head->size());
-      return {};
-    }
-  }
-  pending_head_.clear();
-  return fail(Code::kInternalError, "the answer's head is malformed or beyond 256 KiB");
-}
-
-io::Task<Result<void>> ServerConnection::flush(std::span<const io::Slice> slices) {
-  answer_begun_ = true;
-  for (const io::Slice& slice : slices) {
-    bytes_out_ += slice.size;
-  }
-  return send(*stream_, slices, limits_.write);
-}
-
-io::Task<Result<void>> ServerConnection::respond(const Answer& answer) {
-  const codec::Framing framing{codec::BodyKind::kLength, answer.body.size()};
-  TDN_CO_TRY_VOID(put_head(answer.status, answer.content_type, answer.fields, framing));
-  const std::array slices{io::Slice(pending_head_),
-                          io::Slice(is_head_request_ ? std::string_view() : answer.body)};
-  Result<void> sent = co_await flush(slices);
-  pending_head_.clear();
-  co_return sent;
-}
-
-Result<void> ServerConnection::begin(int status, std::span<const codec::Field> fields,
-                                     std::optional<std::uint64_t> length) {
-  codec::Framing framing{codec::BodyKind::kChunked, 0};
-  if (length) {
-    framing = {codec::BodyKind::kLength, *length};
-  } else if (is_http_1_0_) {
-    framing = {codec::BodyKind::kUntilClose, 0};
-  }
-  chunked_ = framing.kind == codec::BodyKind::kChunked;
-  answer_left_ = length;
-  return put_head(status, {}, fields, framing);
-}
-
-io::Task<Result<void>> ServerConnection::write(std::span<const io::Slice> slices) {
-  TDN_CHECK(slices.size() <= kMaxSlices);
-  std::size_t total = 0;
-  for (const io::Slice& slice : slices) {
-    total += slice.size;
-  }
-  if (total == 0 && pending_head_.empty()) {
-    co_return Result<void>{};
-  }
-  std::array<io::Slice, kMaxSlices + 3> out;
-  std::size_t count = 0;
-  codec::ChunkPrefix prefix;
-  const bool framed = chunked_ && total > 0;
-  if (!pending_head_.empty()) {
-    out[count++] = io::Slice(pending_head_);
-  }
-  if (framed) {
-    out[count++] = io::Slice(codec::chunk_prefix(prefix, total));
-  }
-  for (const io::Slice& slice : slices) {
-    out[count++] = slice;
-  }
-  if (framed) {
-    out[count++] = io::Slice(codec::kChunkSuffix);
-  }
-  Result<void> sent = co_await flush(std::span(out).first(count));
-  if (!pending_head_.empty()) {
-    pending_head_ = {};  // gives the memory back: the stream may last
-  }
-  co_return sent;
-}
-
-io::Task<Result<void>> ServerConnection::end(std::span<const io::Slice> slices) {
-  TDN_CHECK(slices.size() <= kMaxSlices - 1);
-  if (!chunked_) {
-    co_return co_await write(slices);
-  }
-  // Data, its end and the end of the answer in one write.
-  std::size_t total = 0;
-  for (const io::Slice& slice : slices) {
-    total += slice.size;
-  }
-  std::array<io::Slice, kMaxSlices + 4> out;
-  std::size_t count = 0;
-  codec::ChunkPrefix prefix;
-  out[count++] = io::Slice(pending_head_);
-  if (total > 0) {
-    out[count++] = io::Slice(codec::chunk_prefix(prefix, total));
-    for (const io::Slice& slice : slices) {
-      out[count++] = slice;
-    }
-    out[count++] = io::Slice(codec::kChunkSuffix);
-  }
-  out[count++] = io::Slice(codec::kLastChunk);
-  Result<void> sent = co_await flush(std::span(out).first(count));
-  pending_head_.clear();
-  co_return sent;
-}
-
-void ServerConnection::probe_client() {
-  if (answer_begun_ || is_http_1_0_) {
-    return;
-  }
-  const io::Slice slice(kContinue);
-  // A client that takes no bytes now is left alone: its window is full, so it is there.
-  [[maybe_unused]] const ssize_t taken = stream_->try_write(std::span(&slice, 1));
-}
-
-io::Task<bool> ServerConnection::finish() {
-  if (keep_alive_ && !stream_->peer_gone()) {
-    drop_request();
-    co_return true;
-  }
-  if (!body_is_read() && !stream_->peer_finished() && !stream_->peer_gone()) {
-    co_await linger();
-  }
-  co_return false;
-}
-
-io::Task<> ServerConnection::linger() {
-  stream_->shutdown();
-  io::Context& context = co_await io::this_context();
-  const io::DeadlineScope deadline(context, context.loop().now() + 1s);
-  std::size_t dropped = 0;
-  while (dropped < (std::size_t{1} << 20)) {
-    const ssize_t count = stream_->try_read(thread_scratch());
-    if (count == io::kWouldBlock) {
-      if (co_await stream_->readable() != io::Wake::kReady) {
-        break;
-      }
-      continue;
-    }
-    if (count <= 0) {
-      break;
-    }
-    dropped += static_cast<std::size_t>(count);
-  }
-}
-
-void ServerConnection::abort() { stream_->abort(); }
 
 }  // namespace tdn::http

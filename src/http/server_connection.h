@@ -78,6 +78,8 @@ class ServerConnection {
   [[nodiscard]] Result<void> begin(int status, std::span<const codec::Field> fields,
                                    std::optional<std::uint64_t> length = std::nullopt);
   // Sends the slices as one chunk. They may point into the thread's scratch. At most 48 slices.
+  // Answers to HEAD, 204 and 304 have no body: only the head is sent. More bytes than `length`, or
+  // an end before it, are `internal_error`, and the connection does not survive it.
   [[nodiscard]] io::Task<Result<void>> write(std::span<const io::Slice> slices);
   // Sends last slices, if any, and the end of the answer.
   [[nodiscard]] io::Task<Result<void>> end(std::span<const io::Slice> slices = {});
@@ -88,7 +90,7 @@ class ServerConnection {
 
   // After an answer: true if the next request may be read. False: the connection was or will be
   // closed; if the client may still be sending, its bytes are read and dropped for a moment, so
-  // that the answer is not lost to a reset.
+  // that the answer is not lost to a reset. An answer that was begun and not ended is reset here.
   [[nodiscard]] io::Task<bool> finish();
 
   // The answer will be the last on this connection.
@@ -96,19 +98,25 @@ class ServerConnection {
   // Resets: the client must not take what it got for a complete answer.
   void abort();
 
-  [[nodiscard]] bool answer_begun() const { return answer_begun_; }
+  // Something of an answer was handed to the stream; all of it was.
+  [[nodiscard]] bool answer_begun() const { return answer_ != AnswerState::kNone; }
+  [[nodiscard]] bool answer_complete() const { return answer_ == AnswerState::kDone; }
   [[nodiscard]] io::Stream& stream() { return *stream_; }
   [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
 
  private:
+  enum class AnswerState : std::uint8_t { kNone, kOpen, kDone };
+
   [[nodiscard]] io::Task<Result<std::size_t>> receive(Duration patience);
   [[nodiscard]] io::Task<Result<void>> read_length_body(std::size_t length);
   [[nodiscard]] io::Task<Result<void>> read_chunked_body();
   [[nodiscard]] Result<void> charge(std::size_t bytes);
+  [[nodiscard]] Result<void> start_answer(int status, std::string_view content_type,
+                                          std::span<const codec::Field> fields,
+                                          std::optional<std::uint64_t> length);
   [[nodiscard]] Result<void> put_head(int status, std::string_view content_type,
                                       std::span<const codec::Field> fields, codec::Framing framing);
-  [[nodiscard]] io::Task<Result<void>> flush(std::span<const io::Slice> slices);
-  [[nodiscard]] bool body_is_read() const;
+  [[nodiscard]] io::Task<Result<void>> flush(std::span<const io::Slice> slices, bool last);
   void make_room(std::size_t bytes);
   void drop_request();
   io::Task<> linger();
@@ -136,7 +144,8 @@ class ServerConnection {
   bool body_read_ = false;
   bool is_head_request_ = false;
   bool is_http_1_0_ = false;
-  bool answer_begun_ = false;
+  AnswerState answer_ = AnswerState::kNone;
+  bool bodyless_ = false;
   bool chunked_ = false;
 };
 

@@ -2,147 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <string>
 
-#include "io/pipe.h"
-#include "io/test_loop.h"
+#include "http/server_fixture.h"
 
 namespace tdn::http {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Gives the server connections that a test made by hand.
-class PipeListener final : public io::Listener {
- public:
-  explicit PipeListener(io::PipeOptions options = {}) : options_(options) {}
-  std::unique_ptr<io::Stream> connect() {
-    io::PipeEnds ends = io::make_pipe(options_);
-    waiting_.push_back(std::move(ends.second));
-    arrived_.set();
-    return std::move(ends.first);
-  }
-  io::Task<Result<std::unique_ptr<io::Stream>>> accept() override {
-    while (waiting_.empty()) {
-      if (closed_) {
-        co_return fail(Code::kClosed, "closed");
-      }
-      TDN_CO_TRY_VOID(io::to_result(co_await arrived_.wait(), "accepting"));
-    }
-    std::unique_ptr<io::Stream> stream = std::move(waiting_.front());
-    waiting_.pop_front();
-    co_return stream;
-  }
-  void close() override {
-    closed_ = true;
-    arrived_.set();
-  }
-  [[nodiscard]] io::Address address() const override { return {}; }
-  [[nodiscard]] std::uint64_t pauses() const override { return 0; }
-
- private:
-  io::PipeOptions options_;
-  std::deque<std::unique_ptr<io::Stream>> waiting_;
-  io::Event arrived_;
-  bool closed_ = false;
-};
-
-// Answers with what it was asked: "POST /echo <body>".
-struct Echo final : Handler {
-  io::Task<> handle(ServerConnection& connection) override {
-    ++requests;
-    const std::string target(connection.head().target());
-    if (target == "/early") {
-      co_await say(connection, 403, "no");
-      co_return;
-    }
-    if (target == "/hang") {
-      [[maybe_unused]] const io::Wake wake = co_await never.wait();
-      co_return;
-    }
-    const std::string method(connection.head().method());
-    Result<std::string_view> body = co_await connection.read_body();
-    if (!body) {
-      connection.close_after_answer();
-      co_await refuse(connection, body.error());
-      co_return;
-    }
-    if (target == "/stream") {
-      const codec::Field type{"content-type", "text/event-stream"};
-      EXPECT_TRUE(connection.begin(200, std::span(&type, 1)).has_value());
-      connection.release_request();
-      for (const std::string_view event : {"data: 1\n\n", "data: 2\n\n"}) {
-        const io::Slice slice(event);
-        co_await connection.write(std::span(&slice, 1));
-      }
-      co_await connection.end();
-      co_return;
-    }
-    const std::string text = method + " " + target + " " + std::string(*body);
-    co_await say(connection, 200, text);
-  }
-  io::Task<> refuse(ServerConnection& connection, Error error) override {
-    const std::string name(info(error.code()).name);
-    co_await say(connection, info(error.code()).status, name);
-  }
-  static io::Task<> say(ServerConnection& connection, int status, std::string text) {
-    Answer answer;
-    answer.status = status;
-    answer.content_type = "text/plain";
-    answer.body = text;
-    [[maybe_unused]] const Result<void> sent = co_await connection.respond(answer);
-  }
-  int requests = 0;
-  io::Event never;
-};
-
-class ServerTest : public ::testing::Test {
- protected:
-  void start(io::PipeOptions options = {}) {
-    auto pipes = std::make_unique<PipeListener>(options);
-    listener = pipes.get();
-    server.emplace(test.loop, std::move(pipes), echo, limits, budget);
-    server->start();
-    test.settle();
-  }
-  ~ServerTest() override {
-    if (server) {
-      test.group.spawn(server->drain(0s));
-      test.advance(2s);
-    }
-  }
-  // Sends bytes, half-closes, and returns everything that came back.
-  std::string talk(std::string_view bytes) {
-    std::unique_ptr<io::Stream> client = listener->connect();
-    return test.run(exchange(*client, std::string(bytes)));
-  }
-  static io::Task<std::string> exchange(io::Stream& client, std::string bytes) {
-    co_await io::write_all(client, bytes);
-    client.shutdown();
-    std::string all;
-    char buffer[4096];
-    while (true) {
-      const Result<std::size_t> count = co_await io::read_some(client, buffer);
-      if (!count || *count == 0) {
-        co_return all;
-      }
-      all.append(buffer, *count);
-    }
-  }
-
-  io::TestLoop test;
-  ServerLimits limits;
-  BodyBudget budget;
-  Echo echo;
-  PipeListener* listener = nullptr;
-  std::optional<Server> server;
-};
-
-std::string body_of(const std::string& answer) {
-  const std::size_t at = answer.find("\r\n\r\n");
-  return at == std::string::npos ? "" : answer.substr(at + 4);
-}
+using ServerTest = ServerFixture;
 
 constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -154,7 +23,7 @@ TEST_F(ServerTest, AnswersAHalfClosedClient) {
 TEST_F(ServerTest, AnswersPipelinedRequestsInOrderAtAnyFragmentation) {
   for (const std::size_t fragment : {1, 2, 3, 7, 1000}) {
     SCOPED_TRACE(fragment);
-    echo.requests = 0;
+    handler.requests = 0;
     server.reset();
     start({.max_read = fragment, .max_write = fragment});
     const std::string answer = talk(std::string(kPost) +
@@ -162,7 +31,7 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrderAtAnyFragmentation) {
                                     "chunked\r\n\r\n3\r\nfoo\r\n4;x=y\r\nbarz\r\n"
                                     "0\r\ntrailer: gone\r\n\r\n" +
                                     "GET /c HTTP/1.1\r\nhost: x\r\n\r\n");
-    EXPECT_EQ(echo.requests, 3);
+    EXPECT_EQ(handler.requests, 3);
     EXPECT_LT(answer.find("POST /a hello"), answer.find("POST /b foobarz"));
     EXPECT_LT(answer.find("POST /b foobarz"), answer.find("GET /c "));
     test.group.spawn(server->drain(0s));

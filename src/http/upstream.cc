@@ -17,6 +17,13 @@ Error as_upstream(Error error, Retry retry) {
   return {error.code(), Origin::kUpstream, retry, std::move(error).detail()};
 }
 
+// Bytes behind a complete answer would be taken for the answer to the next request. Asking costs a
+// system call only if something seems to be there.
+bool has_stray_bytes(io::Stream& stream) {
+  char byte = 0;
+  return stream.seems_readable() && stream.try_read(std::span(&byte, 1)) != io::kWouldBlock;
+}
+
 }  // namespace
 
 // A pooled connection. Whatever happens on it means that it cannot be used: it is marked and taken
@@ -174,7 +181,7 @@ io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
 }
 
 void Upstream::give_back(std::unique_ptr<io::Stream> stream) {
-  if (closing_ || stream->peer_finished() || stream->peer_gone()) {
+  if (closing_ || stream->peer_finished() || stream->peer_gone() || has_stray_bytes(*stream)) {
     return;
   }
   drop_dead();

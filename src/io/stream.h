@@ -87,6 +87,9 @@ class Stream {
   [[nodiscard]] bool peer_finished() const { return peer_finished_; }
   [[nodiscard]] bool peer_gone() const { return peer_gone_; }
 
+  // Whether reading may give something, as far as is known without trying.
+  [[nodiscard]] bool seems_readable() const { return readable_; }
+
   // nullptr for none. Called from the loop, when the event arrives and no one waits for it.
   void watch(StreamWatcher* watcher) { watcher_ = watcher; }
 
