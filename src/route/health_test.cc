@@ -1,0 +1,170 @@
+#include "route/health.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "route/endpoint_state.h"
+
+namespace tdn::route {
+namespace {
+
+using namespace std::chrono_literals;
+using enum Observation;
+
+constexpr Instant kStart = 1h;
+
+HealthState after_all(std::initializer_list<Observation> observations, Instant now = kStart,
+                      HealthState state = {}) {
+  for (const Observation observation : observations) {
+    state = after(state, observation, now);
+  }
+  return state;
+}
+
+TEST(Health, ARefusedConnectionIsDownAtOnce) {
+  EXPECT_EQ(after_all({kRefused}).health, Health::kDown);
+  EXPECT_EQ(after_all({kAnswered, kRefused}).health, Health::kDown);
+  EXPECT_EQ(after_all({kProbeAnswered, kProbeRefused}).health, Health::kDown);
+}
+
+TEST(Health, AProbeBringsBackWhatRefusedConnections) {
+  EXPECT_EQ(after_all({kRefused, kProbeAnswered}).health, Health::kUp);
+  EXPECT_EQ(after_all({kRefused, kAnswered}).health, Health::kDown);  // a late answer does not
+}
+
+TEST(Health, ThreeFailuresInARowAreDown) {
+  EXPECT_EQ(after_all({kServerError, kTimedOut}).health, Health::kUnknown);
+  EXPECT_EQ(after_all({kServerError, kTimedOut, kBroken}).health, Health::kDown);
+  EXPECT_EQ(after_all({kServerError, kTimedOut, kAnswered, kBroken, kBroken}).health, Health::kUp);
+}
+
+TEST(Health, ProbesDoNotExcuseFailingRequests) {
+  EXPECT_EQ(after_all({kAnswered, kServerError, kProbeAnswered, kServerError, kProbeAnswered,
+                       kServerError})
+                .health,
+            Health::kDown);
+}
+
+TEST(Health, TwoFailedProbesInARowAreDown) {
+  EXPECT_EQ(after_all({kProbeAnswered, kProbeFailed}).health, Health::kUp);
+  EXPECT_EQ(after_all({kProbeAnswered, kProbeFailed, kProbeAnswered, kProbeFailed}).health,
+            Health::kUp);
+  EXPECT_EQ(after_all({kProbeAnswered, kProbeFailed, kProbeFailed}).health, Health::kDown);
+}
+
+TEST(Health, EachFallDoublesTheHoldAndHealthForgetsThem) {
+  HealthState state;
+  Instant now = kStart;
+  for (const Duration hold : {1s, 2s, 4s, 8s, 16s, 32s, 32s}) {
+    state = after_all({kServerError, kServerError, kServerError}, now, state);
+    ASSERT_EQ(state.health, Health::kDown);
+    EXPECT_EQ(after(state, kProbeAnswered, now + hold - 1ns).health, Health::kDown) << hold.count();
+    now += hold;
+    state = after(state, kProbeAnswered, now);
+    ASSERT_EQ(state.health, Health::kUp) << hold.count();
+  }
+  now += kForgiveness;
+  state = after_all({kAnswered, kServerError, kServerError, kServerError}, now, state);
+  EXPECT_EQ(after(state, kProbeAnswered, now + 1s).health, Health::kUp);
+}
+
+TEST(HealthProperty, OnlyAProbeLifts) {
+  EXPECT_TRUE(rc::check("down stays down without a successful probe", [] {
+    HealthState state;
+    Instant now = kStart;
+    const auto observations = *rc::gen::container<std::vector<int>>(
+        rc::gen::inRange(0, static_cast<int>(kProbeRefused) + 1));
+    for (const int number : observations) {
+      const auto observation = static_cast<Observation>(number);
+      now += std::chrono::milliseconds(*rc::gen::inRange(0, 5'000));
+      const HealthState next = after(state, observation, now);
+      if (state.health == Health::kDown && next.health != Health::kDown) {
+        RC_ASSERT(observation == kProbeAnswered);
+        RC_ASSERT(now >= state.hold);
+      }
+      RC_ASSERT(next.failures <= kFailures && next.falls <= kMostDoublings + 1);
+      state = next;
+    }
+  }));
+}
+
+TEST(EndpointState, BehavesAsTheStateMachine) {
+  EXPECT_TRUE(rc::check("the packed state follows the machine", [] {
+    EndpointState packed;
+    HealthState plain;
+    std::int64_t ms = 3'600'000;
+    const auto observations = *rc::gen::container<std::vector<int>>(
+        rc::gen::inRange(0, static_cast<int>(kProbeRefused) + 1));
+    for (const int number : observations) {
+      ms += *rc::gen::inRange(0, 5'000);
+      const auto observation = static_cast<Observation>(number);
+      packed.observe(observation, std::chrono::milliseconds(ms));
+      plain = after(plain, observation, std::chrono::milliseconds(ms));
+      RC_ASSERT(packed.health() == plain.health);
+    }
+  }));
+}
+
+TEST(EndpointState, RemembersItsLastFailure) {
+  EndpointState state;
+  state.observe(kAnswered, kStart);
+  EXPECT_FALSE(state.last_failure().has_value());
+  state.observe(kTimedOut, kStart + 5ms);
+  state.observe(kAnswered, kStart + 6ms);
+  ASSERT_TRUE(state.last_failure().has_value());
+  EXPECT_EQ(state.last_failure()->what, kTimedOut);
+  EXPECT_EQ(state.last_failure()->when, kStart + 5ms);
+}
+
+TEST(EndpointState, APauseIsOnlyEverLengthened) {
+  EndpointState state;
+  state.pause_until(kStart + 5s);
+  state.pause_until(kStart + 1s);
+  EXPECT_EQ(state.paused_until(), kStart + 5s);
+}
+
+TEST(EndpointState, CountsRequestsUnderWay) {
+  EndpointState state;
+  {
+    auto first = InFlight::try_begin(state, 2);
+    auto second = InFlight::try_begin(state, 2);
+    ASSERT_TRUE(first && second);
+    EXPECT_FALSE(InFlight::try_begin(state, 2).has_value());
+    const InFlight moved = *std::move(first);
+    first.reset();
+    EXPECT_EQ(state.in_flight(), 2U);
+  }
+  EXPECT_EQ(state.in_flight(), 0U);
+}
+
+TEST(EndpointState, ShardsTogetherNeverPassTheConcurrency) {
+  EndpointState state;
+  std::atomic<std::uint32_t> most = 0;
+  std::atomic<int> begun = 0;
+  std::vector<std::jthread> shards;
+  for (int shard = 0; shard < 4; ++shard) {
+    shards.emplace_back([&] {
+      for (int i = 0; i < 2'000; ++i) {
+        if (const auto request = InFlight::try_begin(state, 3)) {
+          ++begun;
+          const std::uint32_t now = state.in_flight();
+          std::uint32_t seen = most;
+          while (seen < now && !most.compare_exchange_weak(seen, now)) {
+          }
+        }
+        state.observe(i % 7 == 0 ? kServerError : kAnswered, kStart);
+      }
+    });
+  }
+  shards.clear();
+  EXPECT_GT(begun, 0);
+  EXPECT_LE(most, 3U);
+  EXPECT_EQ(state.in_flight(), 0U);
+}
+
+}  // namespace
+}  // namespace tdn::route
