@@ -75,8 +75,12 @@ class Tidy:
             modules[module.name] = module
         return modules
 
+    @staticmethod
+    def is_test(path):
+        return path.stem.endswith(("_test", "_fuzz", "_bench")) or "test" in path.stem.split("_")
+
     def check_include(self, module, path, number, quote, name):
-        is_test = path.stem.endswith(("_test", "_fuzz", "_bench")) or "test" in path.stem.split("_")
+        is_test = self.is_test(path)
         if quote == '"':
             target = name.split("/")[0]
             if not (self.root / "src" / name).is_file():
@@ -85,7 +89,8 @@ class Tidy:
                 self.fail(path, number, f"'{module.name}' may not include '{target}' (src/README.md)")
             elif "/detail/" in name and target != module.name:
                 self.fail(path, number, f'"{name}" is the inside of \'{target}\': use its own headers')
-        elif name in STD or name.startswith(EVERYWHERE) or (is_test and name.startswith(IN_TESTS)):
+        elif name in STD or name.startswith(EVERYWHERE) or (
+                is_test and (name.startswith(IN_TESTS) or name in THREADS)):
             return
         elif not any(name == allowed or (allowed.endswith("/") and name.startswith(allowed))
                      or name.startswith((allowed + "/", allowed + ".")) for allowed in module.outside):
@@ -104,7 +109,7 @@ class Tidy:
                 if hit and module.name not in where:
                     self.fail(path, number, f"'{hit.group()}' does not belong here: {remedy}")
             if re.search(r"std::(jthread|thread|mutex|shared_mutex)\b", line) and not (
-                    THREADS & set(module.outside)):
+                    THREADS & set(module.outside) or self.is_test(path)):
                 self.fail(path, number, f"threads and locks do not belong to '{module.name}' (src/README.md)")
         if path.suffix == ".h" and "#pragma once" not in lines:
             self.fail(path, 1, "a header without #pragma once")
