@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 
 #include "local/files.h"
 #include "local/test_process.h"

@@ -37,6 +37,15 @@ void Supervisor::start(ChildSpec spec) {
   group_.spawn(keep(*kept_.back()));
 }
 
+void Supervisor::set_words(std::string_view name, std::vector<std::string> words) {
+  for (const std::unique_ptr<Kept>& kept : kept_) {
+    if (kept->spec.name == name) {
+      kept->spec.command.words = std::move(words);
+      return;
+    }
+  }
+}
+
 int Supervisor::pid(std::string_view name) const {
   for (const std::unique_ptr<Kept>& kept : kept_) {
     if (kept->spec.name == name && kept->child) {

@@ -1,23 +1,14 @@
 // A folder of its own for a test, gone after it.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
-
-#include "base/assert.h"
 
 namespace tdn::local {
 
 class TestFolder {
  public:
-  TestFolder() : path_((std::filesystem::temp_directory_path() / "tdn-local-XXXXXX").string()) {
-    TDN_ASSERT(::mkdtemp(path_.data()) != nullptr);
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  TestFolder();
+  ~TestFolder();
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
 

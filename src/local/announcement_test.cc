@@ -1,0 +1,71 @@
+#include "local/announcement.h"
+
+#include <gtest/gtest.h>
+
+namespace tdn::local {
+namespace {
+
+Announcement example() {
+  return {
+      .network = {.key = Secret("sk-tdn-x"),
+                  .model = "smollm2",
+                  .sites = {{.name = "frankfurt",
+                             .edge = EdgeReport{.gateway = "http://127.0.0.1:8080",
+                                                .admin = "http://127.0.0.1:8081",
+                                                .pid = 1},
+                             .engine = {.engine = "http://127.0.0.1:8082", .model = {}, .pid = 2}},
+                            {.name = "paris",
+                             .edge = std::nullopt,
+                             .engine = {.engine = "http://127.0.0.1:8182", .model = {}, .pid = 3}}},
+                  .pid = 4},
+      .model = {.engine_name = "SmolLM2-135M-Instruct"},
+      .program = "build/release/tdn",
+      .state_folder = "/var/lib/my tdn"};
+}
+
+TEST(Announcement, HasTheTableTheLineAndWhatToDoNext) {
+  EXPECT_EQ(announce(example()), R"(
+Serving at http://127.0.0.1:8080/v1
+
+  site        endpoint      gateway                   engine                    
+  frankfurt   frankfurt-1   http://127.0.0.1:8080     http://127.0.0.1:8082     
+  paris       paris-1       -                         http://127.0.0.1:8182     
+
+  model      smollm2 (SmolLM2-135M-Instruct)
+  state      /var/lib/my tdn
+
+Try it:
+
+curl -N http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer sk-tdn-x' -H 'Content-Type: application/json' -d '{"model":"smollm2","stream":true,"messages":[{"role":"user","content":"Why is the sky blue?"}]}'
+
+Then:
+
+  build/release/tdn usage --by model --state '/var/lib/my tdn'
+      what was used, exactly, and what it costs
+  curl http://127.0.0.1:8081/metrics
+      what the edge counts
+  ls '/var/lib/my tdn'/manifests
+      what it serves by: sites, models, keys, policy
+
+Ctrl-C stops everything; the next start has the same key and the same books.
+)");
+}
+
+TEST(Announcement, LabelsSimulatedEngines) {
+  Announcement simulated = example();
+  simulated.model = {.engine_name = "simulated", .simulated = true};
+  EXPECT_NE(announce(simulated).find("smollm2 SIMULATED: answers are made-up words"),
+            std::string::npos);
+}
+
+TEST(Announcement, ColoursOnlyWhereAskedAndNeverInTheLineToCopy) {
+  Announcement coloured = example();
+  EXPECT_EQ(announce(coloured).find('\x1b'), std::string::npos);
+  coloured.colours = true;
+  const std::string text = announce(coloured);
+  EXPECT_NE(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("\n" + curl_line(coloured.network) + "\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tdn::local

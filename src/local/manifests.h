@@ -1,0 +1,40 @@
+// The manifests of a local network: what `tdn up` would otherwise have an operator write. They are
+// the best example to copy from, so they are written to be read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace tdn::local {
+
+// What the engines say they serve.
+struct ServedModel {
+  std::string engine_name;          // as the engine calls it
+  std::int64_t context_length = 0;  // 0: not known
+  bool simulated = false;
+};
+
+struct NetworkDescription {
+  ServedModel model;
+  std::string gateway;  // URLs; this one may be empty: not known yet
+  std::string frankfurt_engine;
+  std::string paris_engine;
+  Secret key;  // well-formed; only its digest is written
+};
+
+// The public name for a model: `smollm2` for the default model and for the simulated one that
+// stands in for it, else the engine's name made a DNS label.
+[[nodiscard]] std::string public_model_name(const ServedModel& model);
+
+struct ManifestFile {
+  std::string name;
+  std::string text;
+};
+[[nodiscard]] std::vector<ManifestFile> write_manifests(const NetworkDescription& network);
+
+}  // namespace tdn::local

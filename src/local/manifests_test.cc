@@ -1,0 +1,90 @@
+#include "local/manifests.h"
+
+#include <gtest/gtest.h>
+
+#include "codec/hex.h"
+#include "codec/sha256.h"
+#include "domain/api_key.h"
+#include "domain/load.h"
+
+namespace tdn::local {
+namespace {
+
+NetworkDescription describe(const ServedModel& model) {
+  SeededRandom random(1);
+  return {.model = model,
+          .gateway = "http://127.0.0.1:8080",
+          .frankfurt_engine = "http://127.0.0.1:8082",
+          .paris_engine = "http://127.0.0.1:8182",
+          .key = Secret(domain::make_api_key(random).text)};
+}
+
+domain::Manifests read_back(const NetworkDescription& network) {
+  std::vector<domain::Source> sources;
+  for (const ManifestFile& file : write_manifests(network)) {
+    sources.push_back({.name = file.name, .text = file.text});
+  }
+  const Result<domain::Manifests> manifests = domain::parse_manifests(sources);
+  EXPECT_TRUE(manifests.has_value()) << manifests.error().detail();
+  return manifests.value();
+}
+
+constexpr const char* kDefaultName = "SmolLM2-135M-Instruct";
+
+TEST(Manifests, DescribeOneModelAtTwoSitesInsideOneZone) {
+  const domain::Manifests read =
+      read_back(describe({.engine_name = kDefaultName, .context_length = 2048}));
+  ASSERT_EQ(read.sites.size(), 2U);
+  EXPECT_EQ(read.sites[0].metadata.name, "frankfurt");
+  EXPECT_EQ(read.sites[0].spec.gateway, "http://127.0.0.1:8080");
+  EXPECT_EQ(read.sites[1].spec.location.country, "FR");
+  ASSERT_EQ(read.models.size(), 1U);
+  EXPECT_EQ(read.models[0].metadata.name, "smollm2");
+  EXPECT_EQ(read.models[0].spec.context_length, 2048);
+  EXPECT_EQ(to_string_per_million(read.models[0].spec.price.output), "0.04");
+  ASSERT_EQ(read.endpoints.size(), 2U);
+  EXPECT_EQ(read.endpoints[1].metadata.name, "paris-1");
+  EXPECT_EQ(read.endpoints[1].spec.url, "http://127.0.0.1:8182");
+  EXPECT_EQ(read.endpoints[1].spec.models[0].as, kDefaultName);
+  ASSERT_EQ(read.policies.size(), 1U);
+  EXPECT_EQ(read.policies[0].spec.rules[0].require.zones, std::vector<std::string>{"eu"});
+}
+
+TEST(Manifests, TheDemoKeyHasNoLimitsAndOnlyItsDigestIsWritten) {
+  const NetworkDescription network = describe({.engine_name = kDefaultName});
+  const domain::Manifests read = read_back(network);
+  ASSERT_EQ(read.keys.size(), 1U);
+  const domain::KeySpec& key = read.keys[0].spec;
+  EXPECT_EQ(read.keys[0].metadata.name, "demo/playground/laptop");
+  EXPECT_EQ(key.limits.requests_per_minute, 0);
+  EXPECT_EQ(read.tenants[0].spec.limits.concurrency, 0);
+  EXPECT_EQ(read.projects[0].spec.limits.tokens_per_minute, 0);
+  ASSERT_EQ(key.secrets.size(), 1U);
+  EXPECT_EQ(key.secrets[0].sha256, codec::to_hex(codec::sha256(bytes_of(network.key.reveal()))));
+  for (const ManifestFile& file : write_manifests(network)) {
+    EXPECT_EQ(file.text.find("sk-tdn-"), std::string::npos) << file.name;
+  }
+}
+
+TEST(Manifests, AnyModelNameOfAFileGivesAValidPublicName) {
+  const auto name = [](const char* engine_name) {
+    return public_model_name({.engine_name = engine_name});
+  };
+  EXPECT_EQ(name("Qwen2.5 0.5B Instruct"), "qwen2-5-0-5b-instruct");
+  EXPECT_EQ(name("__"), "model");
+  EXPECT_EQ(public_model_name({.engine_name = "simulated", .simulated = true}), "smollm2");
+  const std::string odd = "\"quoted\": {yes} # no: " + std::string(100, 'x');
+  const domain::Manifests read = read_back(describe({.engine_name = odd}));
+  EXPECT_EQ(read.endpoints[0].spec.models[0].as, odd);
+  EXPECT_TRUE(read.endpoints[0].spec.models[0].model.starts_with("quoted-yes-no-xxx"));
+  EXPECT_EQ(public_model_name({.engine_name = odd}).size(), 63U);
+}
+
+TEST(Manifests, AGatewayThatIsNotKnownYetIsLeftOut) {
+  NetworkDescription network = describe({.engine_name = kDefaultName});
+  network.gateway = "";
+  EXPECT_EQ(read_back(network).sites[0].spec.gateway, "");
+}
+
+}  // namespace
+}  // namespace tdn::local

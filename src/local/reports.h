@@ -1,0 +1,51 @@
+// What parts of a network tell programs when they serve (FORMATS §12): the ready files.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "local/manifests.h"
+
+namespace tdn::local {
+
+// `tdn edge --ready-file`. Addresses are URLs.
+struct EdgeReport {
+  std::string gateway;
+  std::string admin;
+  int pid = 0;
+};
+
+// `tdn engine --ready-file`.
+struct EngineReport {
+  std::string engine;
+  ServedModel model;
+  int pid = 0;
+};
+
+struct SiteReport {
+  std::string name;
+  std::optional<EdgeReport> edge;
+  EngineReport engine;
+};
+
+// `tdn up --ready-file`. The whole holds the demo key.
+struct NetworkReport {
+  Secret key;
+  std::string model;
+  std::vector<SiteReport> sites;
+  int pid = 0;
+};
+
+[[nodiscard]] std::string to_json(const EdgeReport& report);
+[[nodiscard]] std::string to_json(const EngineReport& report);
+[[nodiscard]] std::string to_json(const NetworkReport& report);
+
+// kInvalid if the text is not such a report.
+[[nodiscard]] Result<EdgeReport> parse_edge_report(std::string_view json);
+[[nodiscard]] Result<EngineReport> parse_engine_report(std::string_view json);
+
+}  // namespace tdn::local

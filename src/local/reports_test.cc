@@ -1,0 +1,61 @@
+#include "local/reports.h"
+
+#include <gtest/gtest.h>
+
+namespace tdn::local {
+namespace {
+
+TEST(Reports, NetworkReportHasEveryFieldOfTheFormatAndNullForWhatDoesNotExist) {
+  const NetworkReport report{
+      .key = Secret("sk-tdn-x"),
+      .model = "smollm2",
+      .sites = {{.name = "frankfurt",
+                 .edge =
+                     EdgeReport{
+                         .gateway = "http://127.0.0.1:1", .admin = "http://127.0.0.1:2", .pid = 3},
+                 .engine = {.engine = "http://127.0.0.1:4", .model = {}, .pid = 5}},
+                {.name = "paris",
+                 .edge = std::nullopt,
+                 .engine = {.engine = "http://127.0.0.1:6", .model = {}, .pid = 7}}},
+      .pid = 8};
+  EXPECT_EQ(to_json(report),
+            R"({"gateway":"http://127.0.0.1:1","control":null,"console":null,"dns":null,)"
+            R"("key":"sk-tdn-x","operatorToken":null,"model":"smollm2","sites":[)"
+            R"({"name":"frankfurt","gateway":"http://127.0.0.1:1","admin":"http://127.0.0.1:2",)"
+            R"("engine":"http://127.0.0.1:4","pids":{"edge":3,"engine":5}},)"
+            R"({"name":"paris","gateway":null,"admin":null,)"
+            R"("engine":"http://127.0.0.1:6","pids":{"edge":null,"engine":7}}],)"
+            R"("pids":{"up":8,"control":null,"wan":null}})");
+}
+
+TEST(Reports, AnEdgesReportIsReadAsItWasWritten) {
+  const EdgeReport report{.gateway = "http://a", .admin = "http://b", .pid = 42};
+  EXPECT_EQ(to_json(report), R"({"gateway":"http://a","admin":"http://b","pid":42})");
+  const EdgeReport read = parse_edge_report(to_json(report)).value();
+  EXPECT_EQ(read.gateway, "http://a");
+  EXPECT_EQ(read.admin, "http://b");
+  EXPECT_EQ(read.pid, 42);
+}
+
+TEST(Reports, AnEnginesReportIsReadAsItWasWritten) {
+  const EngineReport report{
+      .engine = "http://a",
+      .model = {.engine_name = "the \"model\"", .context_length = 2048, .simulated = true},
+      .pid = 42};
+  const EngineReport read = parse_engine_report(to_json(report)).value();
+  EXPECT_EQ(read.engine, "http://a");
+  EXPECT_EQ(read.model.engine_name, "the \"model\"");
+  EXPECT_EQ(read.model.context_length, 2048);
+  EXPECT_TRUE(read.model.simulated);
+  EXPECT_EQ(read.pid, 42);
+}
+
+TEST(Reports, WhatIsNoReportIsRefused) {
+  EXPECT_FALSE(parse_edge_report("").has_value());
+  EXPECT_FALSE(parse_edge_report(R"({"gateway":"http://a"})").has_value());
+  EXPECT_FALSE(parse_engine_report(R"({"engine":"http://a"})").has_value());
+  EXPECT_FALSE(parse_engine_report(R"({"engine":"http://a","model":"m"} x)").has_value());
+}
+
+}  // namespace
+}  // namespace tdn::local

@@ -1,0 +1,212 @@
+#include "local/up.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "io/tcp.h"
+#include "local/files.h"
+#include "local/test_process.h"
+
+namespace tdn::local {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A network of shell scripts: each says in its ready file that it listens where this test does, and
+// the test answers every request with 200.
+class UpTest : public ::testing::Test, protected TestProcesses {
+ protected:
+  UpTest() {
+    listener = network.listen(*io::Address::parse("127.0.0.1:0"), false).value();
+    answering.spawn(answer_all());
+    url = "http://" + to_string(listener->address());
+  }
+  ~UpTest() override {
+    if (up && !outcome) {
+      up->stop();
+      up->stop();
+      until([&] { return outcome.has_value(); }, 10ms);
+    }
+    answering.cancel();
+    until([&] { return answering.size() == 0; });
+  }
+
+  io::Task<> answer_all() {
+    while (true) {
+      Result<std::unique_ptr<io::Stream>> stream = co_await listener->accept();
+      if (!stream) {
+        co_return;
+      }
+      std::array<char, 4096> request{};
+      const Result<std::size_t> received = co_await io::read_some(**stream, request);
+      asked.emplace_back(request.data(), received.value_or(0));
+      constexpr std::string_view kYes =
+          "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+      const Result<void> sent = co_await io::write_all(**stream, kYes);
+      EXPECT_TRUE(sent.has_value());
+    }
+  }
+
+  // `roles` is the body of a `case $role in` that sets $text, what the ready file says.
+  void start(const std::string& roles) {
+    const std::string program = folder / "tdn";
+    EXPECT_TRUE(write_private(program,
+                              "#!/bin/sh\nrole=$1\necho \"$@\"\nwhile [ $# -gt 1 ]; do\n"
+                              "[ $1 = --ready-file ] && ready=$2\nshift\ndone\ncase $role in\n" +
+                                  roles +
+                                  "\nesac\necho \"$text\" >$ready.new\nmv $ready.new $ready\n"
+                                  "exec tail -f /dev/null\n")
+                    .has_value());
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    state.emplace(StateFolder::open(folder / "state").value());
+    UpOptions options;
+    options.program = program;
+    options.shown_program = "tdn";
+    options.ports.first = 0;
+    options.ready_file = folder / "ready.json";
+    up.emplace(loop, poller, network, *state, random, options,
+               [this](std::string_view text) { said += text; });
+    group.spawn(keep());
+  }
+  io::Task<> keep() { outcome.emplace(co_await up->run()); }
+
+  [[nodiscard]] std::string serving_engine() const {
+    return fmt::format(
+        R"(engine) text='{{"engine":"{}","model":"simulated","contextLength":8192,"simulated":true}}' ;;)",
+        url);
+  }
+  [[nodiscard]] std::string serving_edge() const {
+    return fmt::format(R"(edge) text='{{"gateway":"{0}","admin":"{0}"}}' ;;)", url);
+  }
+  [[nodiscard]] std::string ready_text() const {
+    return read_text(folder / "ready.json").value_or("");
+  }
+  // What the part was started with, the last time.
+  [[nodiscard]] std::string words_of(const std::string& part) const {
+    const std::string log = read_text(state->file("logs/" + part + ".log")).value_or("");
+    const std::size_t end = log.rfind("\n", log.size() - 2);
+    return log.substr(end == log.npos ? 0 : end + 1);
+  }
+  static int pid_after(const std::string& text, const std::string& field) {
+    const std::size_t at = text.find(field);
+    return at == text.npos ? 0 : std::atoi(text.c_str() + at + field.size());
+  }
+
+  io::BlockingPool pool{1};
+  io::TcpNetwork network{loop, poller, pool};
+  io::TaskGroup answering{loop};
+  std::unique_ptr<io::Listener> listener;
+  std::string url;
+  std::vector<std::string> asked;
+  std::optional<StateFolder> state;
+  SeededRandom random{7};
+  std::optional<LocalNetwork> up;
+  std::optional<Result<void>> outcome;
+  std::string said;
+};
+
+TEST_F(UpTest, TellsWhenEveryPartAnswersAndStopsCleanly) {
+  start(serving_engine() + serving_edge());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  const std::string key = read_text(folder / "state/demo-key").value();
+  EXPECT_NE(ready_text().find("\"key\":\"" + key.substr(0, key.size() - 1)), std::string::npos);
+  EXPECT_NE(ready_text().find("\"model\":\"smollm2\""), std::string::npos);
+  EXPECT_NE(said.find("SIMULATED"), std::string::npos);
+  EXPECT_NE(said.find("curl -N " + url), std::string::npos);
+  const auto was_asked = [&](const std::string& path) {
+    return std::count_if(asked.begin(), asked.end(), [&](const std::string& request) {
+      return request.starts_with("GET " + path + " ");
+    });
+  };
+  EXPECT_EQ(was_asked("/health"), 2);
+  EXPECT_EQ(was_asked("/readyz"), 1);
+  EXPECT_EQ(was_asked("/v1/models"), 1);
+
+  up->stop();
+  until([&] { return outcome.has_value(); });
+  EXPECT_TRUE(outcome->has_value());
+  EXPECT_EQ(ready_text(), "") << "the ready file of a stopped network is removed";
+}
+
+TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess) {
+  start(serving_engine() + serving_edge());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  EXPECT_NE(words_of("paris-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
+  const std::string before = ready_text();
+  const int engine = pid_after(before, R"("edge":null,"engine":)");
+  ASSERT_GT(engine, 0) << before;
+  ::kill(engine, SIGKILL);
+  until([&] { return ready_text() != before; }, 10ms);
+  EXPECT_NE(said.find("engine of paris ended with signal 9 (Killed); starting it again in 0.5 s"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("engine of paris is back"), std::string::npos);
+  EXPECT_NE(words_of("paris-engine").find("--listen " + url.substr(7) + " "), std::string::npos)
+      << words_of("paris-engine");
+}
+
+TEST_F(UpTest, AModelThatTheEngineRefusesIsToldInOneLineAndNothingIsRestarted) {
+  start("engine) echo 'tdn: m.gguf is not a GGUF file'; exit 2 ;;");
+  until([&] { return outcome.has_value(); }, 10ms);
+  ASSERT_FALSE(outcome->has_value());
+  const std::string detail = outcome->error().detail();
+  EXPECT_NE(detail.find("m.gguf is not a GGUF file"), std::string::npos);
+  EXPECT_TRUE(detail.starts_with("engine of ")) << detail;
+  EXPECT_EQ(said.find("again"), std::string::npos) << said;
+}
+
+TEST_F(UpTest, AnEdgeThatRefusesItsManifestsEndsTheNetwork) {
+  start(serving_engine() + "edge) echo 'tdn: models.yaml:3: spec.prize: unknown field'; exit 1 ;;");
+  until([&] { return outcome.has_value(); }, 10ms);
+  ASSERT_FALSE(outcome->has_value());
+  EXPECT_EQ(outcome->error().detail(),
+            "edge of frankfurt: models.yaml:3: spec.prize: unknown field");
+}
+
+TEST_F(UpTest, ASecondStartKeepsThePortsThatAreFree) {
+  start("engine) exit 1 ;;");
+  until([&] { return outcome.has_value(); }, 10ms);
+  // One port that is taken (the test's own), one that is not.
+  const std::uint16_t taken = listener->address().port;
+  std::uint16_t free_port = 0;
+  {
+    const auto other = network.listen(*io::Address::parse("127.0.0.1:0"), false).value();
+    free_port = other->address().port;
+  }
+  ASSERT_TRUE(write_private(
+                  state->file("ports.json"),
+                  to_json(PortPlan{.frankfurt = {.engine = taken}, .paris = {.engine = free_port}}))
+                  .has_value());
+  up.reset();
+  outcome.reset();
+  state.reset();
+  start(serving_engine() + serving_edge());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  EXPECT_NE(words_of("frankfurt-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
+  EXPECT_NE(words_of("paris-engine").find(fmt::format("--listen 127.0.0.1:{} ", free_port)),
+            std::string::npos);
+}
+
+TEST_F(UpTest, AFixedPortInUseIsNamedWithTheRemedyBeforeAnythingStarts) {
+  state.emplace(StateFolder::open(folder / "state").value());
+  const std::uint16_t taken = listener->address().port;
+  UpOptions options;
+  options.program = "/no/such/program";
+  options.ports.first = taken;
+  up.emplace(loop, poller, network, *state, random, options,
+             [this](std::string_view text) { said += text; });
+  group.spawn(keep());
+  until([&] { return outcome.has_value(); });
+  ASSERT_FALSE(outcome->has_value());
+  const std::string detail = outcome->error().detail();
+  EXPECT_TRUE(detail.starts_with(fmt::format("port {}, for the gateway, cannot be used", taken)))
+      << detail;
+  EXPECT_NE(detail.find("--ports auto"), std::string::npos);
+  EXPECT_EQ(said, "");
+}
+
+}  // namespace
+}  // namespace tdn::local
