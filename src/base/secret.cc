@@ -6,6 +6,8 @@
 
 namespace tdn {
 
+void wipe(std::span<char> bytes) { ::explicit_bzero(bytes.data(), bytes.size()); }
+
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {
     wipe();
@@ -26,7 +28,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 void Secret::wipe() {
   // To the capacity: a short text lives in the object, and a moved-from one may keep its bytes.
   text_.resize(text_.capacity());
-  ::explicit_bzero(text_.data(), text_.size());
+  tdn::wipe(text_);
   text_.clear();
 }
 

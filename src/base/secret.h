@@ -6,11 +6,15 @@
 #include <fmt/format.h>
 
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace tdn {
+
+// Overwrites with zeros, in a way that the compiler may not leave out.
+void wipe(std::span<char> bytes);
 
 class Secret {
  public:

@@ -1,9 +1,9 @@
 // The answering half of ServerConnection.
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/secret.h"
 #include "http/server_connection.h"
 #include "http/transfer.h"
 #include "io/loop.h"
@@ -195,7 +195,7 @@ io::Task<> ServerConnection::linger() {
       break;
     }
     // It may be a body that this site must not keep, not even here.
-    std::fill_n(scratch.data(), count, '\0');
+    wipe(scratch.first(static_cast<std::size_t>(count)));
     dropped += static_cast<std::size_t>(count);
   }
 }

@@ -1,13 +1,13 @@
 #include "http/server_connection.h"
 
 #include <fmt/format.h>
-#include <string.h>
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/secret.h"
 #include "http/transfer.h"
 #include "io/loop.h"
 
@@ -214,7 +214,7 @@ void ServerConnection::drop_request() {
       capacity = std::max(kFirstBuffer, left + kScratchPadding);
       smaller.reset(new char[capacity]);
       std::memcpy(smaller.get(), buffer_.get() + rest_, left);
-      explicit_bzero(buffer_.get() + rest_, left);
+      wipe({buffer_.get() + rest_, left});
     }
     if (left > 0 || capacity_ > kFirstBuffer) {
       buffer_ = std::move(smaller);
@@ -222,7 +222,7 @@ void ServerConnection::drop_request() {
     }
   } else {
     std::memmove(buffer_.get(), buffer_.get() + rest_, left);
-    explicit_bzero(buffer_.get() + left, received_ - left);
+    wipe({buffer_.get() + left, received_ - left});
   }
   received_ = left;
   rest_ = body_begin_ = body_end_ = 0;
@@ -239,7 +239,7 @@ void ServerConnection::release_request() {
 }
 
 void ServerConnection::wipe_unread() {
-  explicit_bzero(buffer_.get() + rest_, received_ - rest_);
+  wipe({buffer_.get() + rest_, received_ - rest_});
   received_ = rest_;
 }
 

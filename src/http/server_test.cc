@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "http/server_fixture.h"
+#include "http/server_test_fixture.h"
 
 namespace tdn::http {
 namespace {

@@ -2,19 +2,15 @@
 #include "io/tcp.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/random.h"
 #include "http/fetch.h"
 #include "http/server.h"
-#include "http/server_fixture.h"
+#include "http/server_test_fixture.h"
 #include "http/upstream.h"
 
 namespace tdn::http {
@@ -313,32 +309,6 @@ TEST_F(Tcp, AHalfClosedClientGetsItsAnswer) {
   const auto count = run(io::read_some(**client, buffer));
   EXPECT_EQ(std::string_view(buffer.data(), 15), "HTTP/1.1 200 OK");
   EXPECT_GT(count.value(), 15U);
-}
-
-TEST_F(Tcp, AcceptsAgainWhenDescriptorsAreFree) {
-  start();
-  // Leaves room for as many descriptors as the clients take, and none for the server's ends.
-  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-  ASSERT_GE(probe, 0);
-  ::close(probe);
-  rlimit old{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
-  rlimit tight = old;
-  tight.rlim_cur = static_cast<rlim_t>(probe) + 4;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
-  std::vector<std::unique_ptr<io::Stream>> clients;
-  while (true) {
-    auto client = run(network.connect(server->address()));
-    if (!client) {
-      EXPECT_EQ(client.error().code(), Code::kUnavailable);
-      break;
-    }
-    clients.push_back(std::move(*client));
-  }
-  run_until([&] { return server->pauses() > 0; });
-  clients.clear();
-  EXPECT_EQ(get("/a")->status, 200);
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "io/tcp.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <optional>
+#include <vector>
 
 #include "io/task_group.h"
 
@@ -157,6 +161,53 @@ Task<bool> watch_peer(Network& network, Listener& listener) {
 TEST_F(Tcp, HalfCloseAndResetAreTwoThings) {
   auto listener = network.listen(*Address::parse("127.0.0.1:0"), false);
   EXPECT_TRUE(run(watch_peer(network, **listener)));
+}
+
+Task<> accept_all(Listener& listener, std::vector<std::unique_ptr<Stream>>& taken) {
+  while (true) {
+    Result<std::unique_ptr<Stream>> stream = co_await listener.accept();
+    if (!stream) {
+      co_return;
+    }
+    taken.push_back(std::move(*stream));
+  }
+}
+
+TEST_F(Tcp, PausesAcceptingWithoutDescriptorsAndGoesOnWhenSomeAreFree) {
+  auto listener = network.listen(*Address::parse("127.0.0.1:0"), false);
+  const int next = ::socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit tight = usual;
+  tight.rlim_cur = static_cast<rlim_t>(next) + 4;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  std::vector<std::unique_ptr<Stream>> clients;
+  while (true) {
+    auto client = run(network.connect((*listener)->address()));
+    if (!client) {
+      EXPECT_EQ(client.error().code(), Code::kUnavailable);
+      break;
+    }
+    clients.push_back(std::move(*client));
+  }
+  EXPECT_EQ(clients.size(), 4U);
+  std::vector<std::unique_ptr<Stream>> taken;
+  group.spawn(accept_all(**listener, taken));
+  while ((*listener)->pauses() == 0) {
+    loop.run_once(kNever);
+  }
+  EXPECT_TRUE(taken.empty());
+  clients.resize(2);
+  while (taken.size() < 2) {
+    loop.run_once(kNever);
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  while (taken.size() < 4) {
+    loop.run_once(kNever);
+  }
+  (*listener)->close();
 }
 
 TEST(Address, ParsesAndPrints) {
