@@ -75,12 +75,7 @@ class Tidy:
             modules[module.name] = module
         return modules
 
-    @staticmethod
-    def is_test(path):
-        return path.stem.endswith(("_test", "_fuzz", "_bench")) or "test" in path.stem.split("_")
-
-    def check_include(self, module, path, number, quote, name):
-        is_test = self.is_test(path)
+    def check_include(self, module, path, is_test, number, quote, name):
         if quote == '"':
             target = name.split("/")[0]
             if not (self.root / "src" / name).is_file():
@@ -89,27 +84,30 @@ class Tidy:
                 self.fail(path, number, f"'{module.name}' may not include '{target}' (src/README.md)")
             elif "/detail/" in name and target != module.name:
                 self.fail(path, number, f'"{name}" is the inside of \'{target}\': use its own headers')
-        elif name in STD or name.startswith(EVERYWHERE) or (
+            return
+        if name in STD or name.startswith(EVERYWHERE) or (
                 is_test and (name.startswith(IN_TESTS) or name in THREADS)):
             return
-        elif not any(name == allowed or (allowed.endswith("/") and name.startswith(allowed))
-                     or name.startswith((allowed + "/", allowed + ".")) for allowed in module.outside):
+        system = self.modules["io"].outside if is_test and not module.pure and "io" in self.modules else ()
+        if not any(name == allowed or (allowed.endswith("/") and name.startswith(allowed))
+                     or name.startswith((allowed + "/", allowed + ".")) for allowed in module.outside + system):
             self.fail(path, number, f"<{name}> does not belong to '{module.name}' (src/README.md)")
         elif path.suffix == ".h" and name not in THREADS | TYPES_ONLY and path.parent.name != "detail":
             self.fail(path, number, f"<{name}> in a header: keep it in one .cc behind our own interface")
 
     def check_source(self, module, path):
         lines = path.read_text().splitlines()
+        is_test = path.stem.endswith(("_test", "_fuzz", "_bench")) or "test" in path.stem.split("_")
         for number, line in enumerate(lines, 1):
             include = INCLUDE.match(line)
             if include:
-                self.check_include(module, path, number, *include.groups())
+                self.check_include(module, path, is_test, number, *include.groups())
             for pattern, where, remedy in FORBIDDEN:
                 hit = pattern.search(line)
                 if hit and module.name not in where:
                     self.fail(path, number, f"'{hit.group()}' does not belong here: {remedy}")
             if re.search(r"std::(jthread|thread|mutex|shared_mutex)\b", line) and not (
-                    THREADS & set(module.outside) or self.is_test(path)):
+                    is_test or THREADS & set(module.outside)):
                 self.fail(path, number, f"threads and locks do not belong to '{module.name}' (src/README.md)")
         if path.suffix == ".h" and "#pragma once" not in lines:
             self.fail(path, 1, "a header without #pragma once")
@@ -123,7 +121,7 @@ class Tidy:
         start = None
         for number, line in enumerate(lines, 1):
             if start is None and line.endswith("{") and not re.match(
-                    r"[\s})]|namespace\b|(class|struct|enum|union|extern|constexpr|inline constexpr)\b", line):
+                    r"[\s})/]|namespace\b|(class|struct|enum|union|extern|constexpr|inline constexpr)\b", line):
                 start = number
             elif line.startswith("}"):
                 if start and number - start > LINES_OF_FUNCTION and not path.stem.endswith("_test"):
