@@ -212,8 +212,8 @@ io::Task<Result<void>> SimClient::read_stream(Told& told, codec::BodyDecoder dec
       TDN_CO_TRY_VOID(to_result(co_await io::sleep_for(about(10ms)), "reading slowly"));
     }
   }
-  if (!told.done && !told.error) {
-    told.complaint = "a stream that ended orderly with neither [DONE] nor an error";
+  if (!told.finish && !told.error) {
+    told.complaint = "a stream that ended orderly with neither a finish nor an error";
   }
   co_return Result<void>{};
 }

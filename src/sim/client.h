@@ -37,8 +37,8 @@ struct Told {
   bool usage = false;               // the answer said its usage
   std::uint64_t prompt_tokens = 0;  // of that
   std::uint64_t completion_tokens = 0;
-  bool left = false;      // the client went away before the answer's end
-  std::string complaint;  // the answer broke a rule that clients rely on
+  bool left = false;        // the client went away before the answer's end
+  std::string complaint{};  // the answer broke a rule that clients rely on
 };
 
 struct ClientOptions {

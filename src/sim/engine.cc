@@ -172,17 +172,18 @@ io::Task<Result<bool>> SimEngine::serve_one(Connection& connection) {
     }
   }
   const bool is_get = parser.head().method() == "GET";
+  const std::string request_id(parser.head().find("x-request-id").value_or(""));
   codec::BodyDecoder decoder(parser.head().framing(), Code::kInvalidRequest);
   TDN_CO_TRY(const std::string body, co_await connection.reader().read_body(decoder));
   if (is_get) {
     TDN_CO_TRY_VOID(co_await connection.send(whole_answer(200, "", kModels)));
     co_return true;
   }
-  TDN_CO_TRY(Work work, understand(body));
+  TDN_CO_TRY(Work work, understand(body, request_id));
   co_return co_await answer(connection, std::move(work));
 }
 
-Result<SimEngine::Work> SimEngine::understand(std::string_view body) {
+Result<SimEngine::Work> SimEngine::understand(std::string_view body, std::string_view request_id) {
   TDN_TRY(const codec::RequestScan scan,
           codec::scan_request(body, codec::Operation::kChatCompletions));
   Work work;
@@ -197,6 +198,8 @@ Result<SimEngine::Work> SimEngine::understand(std::string_view body) {
     work.finish = "length";
   }
   work.attempt = &attempts_[work.mark].emplace_back();
+  work.attempt->request_id = request_id;
+  work.attempt->started = loop_.now();
   work.attempt->fault = draw_fault(work.streamed);
   work.attempt->prompt_tokens = 3 + body.size() / 4;
   work.attempt->cached_tokens = random_.below(work.attempt->prompt_tokens + 1);

@@ -53,6 +53,8 @@ struct EngineOptions {
 
 // One time that the engine was asked.
 struct EngineAttempt {
+  std::string request_id;  // as the gateway named it
+  Instant started{};
   EngineFault fault = EngineFault::kNone;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t cached_tokens = 0;      // part of prompt_tokens
@@ -92,7 +94,7 @@ class SimEngine {
   io::Task<Result<bool>> stream_answer(Connection& connection, Work work);
   io::Task<Result<void>> stream_end(Connection& connection, Work work);
   io::Task<Result<void>> generate(Connection& connection, Work work, std::uint64_t tokens);
-  [[nodiscard]] Result<Work> understand(std::string_view body);
+  [[nodiscard]] Result<Work> understand(std::string_view body, std::string_view request_id);
   [[nodiscard]] EngineFault draw_fault(bool streamed);
   [[nodiscard]] Duration about(Duration mean);
 
