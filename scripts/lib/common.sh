@@ -21,12 +21,12 @@ last_line() {
   tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | tr -cd '[:print:]\n' | grep -v '^ *$' | tail -n 1 | cut -c 1-70 || true
 }
 
-# Shows that a step is alive until killed: on a terminal one line redrawn each second, elsewhere a
+# Shows that a step is alive until it is killed or the script is gone: on a terminal one line redrawn each second, elsewhere a
 # line every thirty.
 watch_step() {
   local title=$1 log=$2 start=$SECONDS clock
   exec {clock}<> <(:)
-  while true; do
+  while kill -0 $$ 2>/dev/null; do
     read -rt 1 -u "$clock" _ || true
     if [[ -t 2 ]]; then
       printf '\r\e[K  %s … %d s  %s' "$title" $((SECONDS - start)) "$(last_line "$log")" >&2

@@ -157,7 +157,7 @@ test('four streams started together interleave, decoded in common steps', async 
   const switches = order.filter((one, at) => at > 0 && one !== order[at - 1]).length;
   expect(switches).toBeGreaterThan(order.length / 4);
   const metrics = (await send(own.url, {path: '/metrics'})).body;
-  const decodes = Number(metrics.match(/^\S*decode\S*_total(?:\{[^}]*\})? (\S+)$/m)?.[1]);
+  const decodes = Number(metrics.match(/^tdn_engine_decode_calls_total(?:\{[^}]*\})? (\S+)$/m)?.[1]);
   expect(decodes).toBeGreaterThan(0);
   expect(decodes).toBeLessThan(tokens / 2);
 });

@@ -93,7 +93,7 @@ test('a port in use is named', async () => {
   writeFileSync(file, good());
   const edge = tdn(['edge', '--manifests', file, '--listen', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0', '--state', path.join(folder, 'state')]);
   expectOneClearLine(edge, new RegExp(`${port}.*in use|in use.*${port}`));
-  const engine = tdn(['engine', '--simulated', '--port', String(port)]);
+  const engine = tdn(['engine', '--simulated', '--listen', `127.0.0.1:${port}`]);
   expectOneClearLine(engine, new RegExp(`${port}.*in use|in use.*${port}`));
   taken.close();
 });
@@ -101,8 +101,8 @@ test('a port in use is named', async () => {
 test('a missing or broken model file is named', () => {
   const broken = path.join(tempFolder(), 'broken.gguf');
   writeFileSync(broken, 'not a model');
-  expectOneClearLine(tdn(['engine', '--model', '/nonexistent/m.gguf', '--port', '0']), /\/nonexistent\/m\.gguf/);
-  expectOneClearLine(tdn(['engine', '--model', broken, '--port', '0']), /broken\.gguf/);
+  expectOneClearLine(tdn(['engine', '--model', '/nonexistent/m.gguf', '--listen', '127.0.0.1:0']), /\/nonexistent\/m\.gguf/);
+  expectOneClearLine(tdn(['engine', '--model', broken, '--listen', '127.0.0.1:0']), /broken\.gguf/);
   expectOneClearLine(tdn(['up', '--model', '/nonexistent/m.gguf', '--ports', 'auto', '--state', tempFolder()]), /\/nonexistent\/m\.gguf/);
 });
 

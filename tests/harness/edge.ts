@@ -56,7 +56,7 @@ export interface Engine {
 export async function startEngine(options: {model?: string; name?: string; simulated?: string; extra?: string[]}): Promise<Engine> {
   const folder = tempFolder('engine');
   const readyFile = path.join(folder, 'ready.json');
-  const command = [TDN, 'engine', '--port', '0', '--ready-file', readyFile];
+  const command = [TDN, 'engine', '--listen', '127.0.0.1:0', '--ready-file', readyFile];
   if (options.model) {
     command.push('--model', options.model, '--threads', '1');
   } else {
@@ -64,12 +64,11 @@ export async function startEngine(options: {model?: string; name?: string; simul
     if (options.simulated) {
       const file = path.join(folder, 'timing.yaml');
       writeFileSync(file, options.simulated);
-      command.push(file);
+      command.push('--timing', file);
     }
   }
-  const {process, ready} = await startReady<{url: string}>([...command, ...(options.extra ?? [])], readyFile, 60_000);
-  const models = (await (await fetch(`${ready.url}/v1/models`)).json()) as {data: {id: string}[]};
-  return {process, url: ready.url, model: models.data[0].id};
+  const {process, ready} = await startReady<{engine: string; model: string}>([...command, ...(options.extra ?? [])], readyFile, 60_000);
+  return {process, url: ready.engine, model: ready.model};
 }
 
 // The default model if it was fetched, else undefined.
