@@ -1,0 +1,128 @@
+#include "gateway/answer_follower.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace tdn::gateway {
+namespace {
+
+using meter::TokenClass;
+
+std::string chunk(std::string_view inside) { return "data: {" + std::string(inside) + "}\n\n"; }
+
+const std::string kText =
+    chunk(R"("choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}])");
+const std::string kTextWithUsage = chunk(
+    R"("choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":9,"completion_tokens":1})");
+const std::string kFinish = chunk(R"("choices":[{"index":0,"delta":{},"finish_reason":"stop"}])");
+const std::string kUsage = chunk(
+    R"("choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}})");
+const std::string kDone = "data: [DONE]\n\n";
+
+// Runs a stream through the follower; collects what leaves at once and what is held.
+struct Following {
+  explicit Following(const AnswerFollower::Wanted& wanted) : follower(wanted) {}
+  void feed(const std::string& bytes) {
+    parser.push(bytes);
+    while (true) {
+      const auto event = parser.next();
+      ASSERT_TRUE(event.has_value());
+      if (!*event) {
+        return;
+      }
+      const auto step = follower.follow(**event);
+      if (!step) {
+        error = step.error().code();
+        return;
+      }
+      if (!step->drop) {
+        (step->hold ? held : sent).append(step->pieces[0]).append(step->pieces[1]);
+      }
+    }
+  }
+  AnswerFollower follower;
+  codec::SseParser parser;
+  std::string sent;
+  std::string held;
+  std::optional<Code> error;
+};
+
+TEST(AnswerFollower, HoldsTheFinishAndAllAfterIt) {
+  Following run({});
+  run.feed(kText + kText + kFinish + kUsage + kDone);
+  EXPECT_EQ(run.sent, kText + kText);
+  EXPECT_EQ(run.held, kFinish + kDone);  // the usage event was not asked for
+  EXPECT_TRUE(run.follower.done());
+  EXPECT_TRUE(run.follower.has_final_usage());
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 5U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextCacheRead), 4U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 2U);
+  EXPECT_EQ(run.follower.finish(), codec::Finish::kStop);
+}
+
+TEST(AnswerFollower, KeepsTheUsageEventThatWasAskedFor) {
+  Following run({.usage_at_end = true});
+  run.feed(kText + kFinish + kUsage + kDone);
+  EXPECT_EQ(run.held, kFinish + kUsage + kDone);
+}
+
+TEST(AnswerFollower, CutsUsageMembersThatWereNotAskedFor) {
+  Following run({.usage_at_end = true});
+  run.feed(kTextWithUsage);
+  EXPECT_EQ(run.sent, chunk(R"("choices":[{"index":0,"delta":{"content":"a"}}])"));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 1U);
+  EXPECT_FALSE(run.follower.has_final_usage());
+  Following asked({.usage_at_end = true, .usage_in_events = true});
+  asked.feed(kTextWithUsage);
+  EXPECT_EQ(asked.sent, kTextWithUsage);
+}
+
+TEST(AnswerFollower, CutsInDataOfSeveralLinesToo) {
+  Following run({});
+  run.feed(
+      "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}],\n"
+      "data: \"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n");
+  EXPECT_EQ(run.sent.find("usage"), std::string::npos) << run.sent;
+  EXPECT_EQ(run.sent.find("data: {\"choices\":[{"), 0U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 9U);
+}
+
+TEST(AnswerFollower, WaitsForEveryFinishOfAnAnswerWithSeveralChoices) {
+  Following run({.finishes = 2});
+  run.feed(kText + kFinish + kText + kFinish + kDone);
+  EXPECT_EQ(run.sent, kText + kFinish + kText);
+  EXPECT_EQ(run.held, kFinish + kDone);
+}
+
+TEST(AnswerFollower, AnEngineWithoutFinishReasonsIsHeldFromDone) {
+  Following run({});
+  run.feed(kText + kDone);
+  EXPECT_EQ(run.sent, kText);
+  EXPECT_EQ(run.held, kDone);
+  EXPECT_FALSE(run.follower.finished());
+  EXPECT_EQ(run.follower.content_events(), 1U);
+  EXPECT_FALSE(run.follower.has_usage());
+}
+
+TEST(AnswerFollower, AnErrorEventIsNoAnswerEvenBeforeDone) {
+  Following busy({});
+  busy.feed(chunk(R"("error":{"message":"The engine is currently busy","code":503})") + kDone);
+  EXPECT_EQ(busy.error, Code::kOverloaded);
+  EXPECT_FALSE(busy.follower.begun());
+  Following broken({});
+  broken.feed(kText + chunk(R"("error":{"message":"internal","code":500})") + kDone);
+  EXPECT_EQ(broken.error, Code::kUpstreamError);
+  EXPECT_TRUE(broken.follower.begun());
+}
+
+TEST(AnswerFollower, LaterCountsNeverShrink) {
+  Following run({});
+  run.feed(kTextWithUsage +
+           chunk(R"("choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0})"));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 1U);
+}
+
+}  // namespace
+}  // namespace tdn::gateway

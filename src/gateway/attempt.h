@@ -1,0 +1,38 @@
+// One attempt at one endpoint: the request goes to the engine, the answer comes back and is judged.
+// What reaches the client is the relay's business (relay.h); until its first byte another attempt
+// may follow.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "codec/http1.h"
+#include "domain/snapshot.h"
+#include "gateway/request.h"
+#include "http/upstream.h"
+
+namespace tdn::gateway {
+
+class Gateway;
+
+// What the engine's status line means for the request.
+enum class Verdict : std::uint8_t {
+  kAnswer,   // 2xx: relay it
+  kRefusal,  // its own 400, 404, 413, 422: the client's fault, passed on as it is
+  kBusy,     // 429, 503: elsewhere, at last `overloaded`
+  kFailed,   // everything else: elsewhere, at last `upstream_error`
+};
+[[nodiscard]] Verdict judge(int status);
+
+// Whole seconds of an engine's Retry-After, 1–3600; nothing if there is none or it is a date.
+[[nodiscard]] std::optional<std::uint64_t> retry_after_of(const codec::Head& head);
+
+// Sends the request to `endpoint` and reads the answer's head. A pooled connection that turns out
+// dead unanswered is replaced once by a fresh one. Errors keep their code (kUnavailable, kTimeout,
+// kClosed, kOverloaded, upstream_error, kCancelled).
+[[nodiscard]] io::Task<Result<std::unique_ptr<http::Exchange>>> dispatch(
+    Request& request, http::Upstream& upstream, const domain::Endpoint& endpoint,
+    const domain::Served& served, std::string_view credential, const codec::ResponseHead** head);
+
+}  // namespace tdn::gateway

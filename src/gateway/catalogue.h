@@ -1,0 +1,61 @@
+// What the request path looks things up in: a snapshot of the operator's objects, joined with what
+// lives on over reloads (what was spent of limits, the state of endpoints) and with the secrets of
+// upstreams. Immutable but for those states; one object for all shards; a request keeps the one it
+// began with.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/snapshot.h"
+#include "quota/reservation.h"
+#include "route/table.h"
+
+namespace tdn::gateway {
+
+class Catalogue {
+ public:
+  // Reads the credentials that endpoints refer to. `previous` (may be null) hands on states.
+  // Errors: kInvalid, naming the endpoint whose credential cannot be read.
+  [[nodiscard]] static Result<std::shared_ptr<const Catalogue>> create(
+      std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
+      const Catalogue* previous);
+
+  [[nodiscard]] const domain::Snapshot& snapshot() const { return table_->snapshot(); }
+  [[nodiscard]] const route::Table& table() const { return *table_; }
+  [[nodiscard]] domain::SiteIndex here() const { return table_->here(); }
+
+  // The limiters above a key: its own, its project's, its tenant's.
+  [[nodiscard]] std::span<const quota::Limiter* const> limiters(const domain::Key& key) const;
+
+  // "Bearer …" for the endpoint's Authorization field, or empty.
+  [[nodiscard]] const std::string& credential(domain::EndpointIndex endpoint) const {
+    return credentials_[endpoint.value];
+  }
+  // Whether the engine says of itself that it is simulated; false until it was asked.
+  [[nodiscard]] std::atomic<bool>& simulated(domain::EndpointIndex endpoint) const {
+    return *simulated_[endpoint.value];
+  }
+
+ private:
+  Catalogue() = default;
+  void make_limiters(const Catalogue* previous);
+  Result<void> read_credentials();
+
+  struct Chain {
+    std::array<const quota::Limiter*, quota::Reservation::kLevels> levels{};
+    std::size_t count = 0;
+  };
+  std::shared_ptr<const route::Table> table_;
+  std::map<Uid, std::unique_ptr<quota::Limiter>> limiters_;  // by key, project, tenant
+  std::vector<Chain> chains_;                                // by key index
+  std::vector<std::string> credentials_;                     // by endpoint index
+  std::vector<std::shared_ptr<std::atomic<bool>>> simulated_;
+};
+
+}  // namespace tdn::gateway

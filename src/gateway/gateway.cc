@@ -1,0 +1,274 @@
+#include "gateway/gateway.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/fail_point.h"
+#include "gateway/client_watch.h"
+#include "gateway/headers.h"
+#include "gateway/phases.h"
+#include "gateway/relay.h"
+#include "io/loop.h"
+
+namespace tdn::gateway {
+
+using namespace std::chrono_literals;
+
+Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Books& books,
+                 const GatewayOptions& options)
+    : loop_(loop),
+      random_(random),
+      books_(books),
+      options_(options),
+      upstreams_(loop, network, options_.upstream) {}
+
+void Gateway::publish(std::shared_ptr<const Catalogue> catalogue) {
+  catalogue_ = std::move(catalogue);
+  upstreams_.tidy(catalogue_->snapshot());
+}
+
+io::Task<> Gateway::handle(http::ServerConnection& client) {
+  Request request(client, catalogue_);
+  request.arrived = loop_.clock().now();
+  request.arrived_wall = loop_.clock().wall();
+  request.id = {Uid::make(request.arrived_wall, random_)};
+  const std::string id = to_string(request.id.uid);
+  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  metrics_.in_flight.add(1);
+  const Result<void> outcome = co_await run(request);
+  metrics_.in_flight.add(-1);
+  if (!outcome) {
+    co_await answer_error(request, outcome.error());
+  }
+  metrics_.duration.observe(loop_.now() - request.arrived);
+}
+
+io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {
+  Request request(client, catalogue_);
+  request.arrived = loop_.clock().now();
+  request.arrived_wall = loop_.clock().wall();
+  request.id = {Uid::make(request.arrived_wall, random_)};
+  const std::string id = to_string(request.id.uid);
+  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  co_await answer_error(request, error);
+}
+
+io::Task<Result<void>> Gateway::run(Request& request) {
+  TDN_CO_TRY_VOID(accept(request));
+  TDN_CO_TRY_VOID(authenticate(request));
+  if (request.target == Target::kGenerate) {
+    co_return co_await generate(request);
+  }
+  TDN_CO_TRY(const std::string body,
+             request.target == Target::kListModels ? list_models(request) : show_model(request));
+  const codec::Field id{"x-request-id", request.id_view()};
+  http::Answer answer;
+  answer.fields = std::span(&id, 1);
+  answer.body = body;
+  const Result<void> sent = co_await request.client.respond(answer);
+  if (!sent) {
+    request.client.abort();
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Gateway::generate(Request& request) {
+  const Result<void> allowed = may_open_body(request);
+  if (!allowed) {
+    request.client.wipe_unread();
+    request.client.close_after_answer();
+    co_return allowed;
+  }
+  if (!books_.accepting()) {
+    co_return fail(
+        Code::kStorageUnavailable,
+        "this site's disk is full, so nothing new is taken; retry, another site may serve");
+  }
+  TDN_CO_TRY(request.body, co_await request.client.read_body());
+  TDN_CO_TRY_VOID(parse(request));
+  TDN_CO_TRY_VOID(narrow(request));
+  TDN_CO_TRY_VOID(reserve(request));
+  io::Context& context = co_await io::this_context();
+  const ClientWatch watch(request.client, context);
+  const io::DeadlineScope deadline(context, request.arrived + options_.total);
+  co_return co_await serve(request);
+}
+
+Result<void> Gateway::reserve(Request& request) {
+  constexpr std::uint64_t kMost = 1'000'000'000'000;
+  const std::uint64_t tokens =
+      request.body.size() + std::min(request.scan.max_tokens.value_or(0), kMost);
+  const std::optional<quota::Refusal> refused = request.reservation.take(
+      request.catalogue->limiters(*request.key), static_cast<std::int64_t>(std::min(tokens, kMost)),
+      loop_.clock().now());
+  if (refused) {
+    request.retry_after_s = retry_after_seconds(refused->retry_after);
+    return fail(refused->error);
+  }
+  return {};
+}
+
+io::Task<Result<void>> Gateway::serve(Request& request) {
+  FixedVector<domain::EndpointIndex, route::Decision::kOrdered> tried;
+  std::optional<Error> last;
+  for (int attempts = 0; attempts < options_.attempts; ++attempts) {
+    const route::Request wanted{request.key,
+                                request.model,
+                                request.location.country,
+                                {tried.begin(), tried.size()},
+                                loop_.now()};
+    const route::Decision decision = route::choose(request.catalogue->table(), wanted, candidates_);
+    if (decision.candidates.empty()) {
+      if (!last) {
+        request.retry_after_s = retry_after_seconds(decision.retry_after);
+        last.emplace(route::refusal(request.catalogue->table(), wanted, decision));
+      }
+      break;
+    }
+    const domain::EndpointIndex endpoint = decision.candidates.front().endpoint;
+    tried.push_back(endpoint);
+    Leg leg(request, endpoint);
+    leg.reason = route::to_string(decision.reason);
+    metrics_.retries.add(attempts > 0 ? 1 : 0);
+    Result<void> served = co_await attempt(request, leg);
+    if (served) {
+      co_return served;
+    }
+    if (served.error().retry() == Retry::kNo || request.answered) {
+      last.emplace(std::move(served).error());
+      break;
+    }
+    last.emplace(std::move(served).error());
+  }
+  if (request.admission) {
+    // Dispatched, and nothing came of it: one record, nothing billed.
+    const Leg leg(request, tried.empty() ? domain::EndpointIndex{} : tried[tried.size() - 1]);
+    const bool client_gone = last->code() == Code::kClosed || last->code() == Code::kCancelled;
+    settle(request, leg, client_gone ? meter::End::kClientGone : meter::End::kUpstreamDied);
+  }
+  request.reservation.settle(0);
+  co_return fail(*std::move(last));
+}
+
+Result<void> Gateway::open_admission(Request& request, const Leg& leg) {
+  if (request.admission) {
+    return {};
+  }
+  meter::UsageRecord draft = make_record(request, leg);
+  const meter::Annexes annexes = make_annexes(request, random_);
+  TDN_TRY(const meter::AdmissionHandle admission,
+          books_.admit(draft, list_price(request), annexes,
+                       request.scan.stream ? &request.admitted : nullptr));
+  request.admission = admission;
+  fail_point("gateway.after_admit");
+  return {};
+}
+
+io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
+  const domain::Snapshot& snapshot = request.snapshot();
+  const domain::Endpoint& endpoint = snapshot[leg.endpoint];
+  route::EndpointState& state = request.catalogue->table().state(leg.endpoint);
+  const std::optional<route::InFlight> under_way =
+      route::InFlight::try_begin(state, endpoint.concurrency);
+  if (!under_way) {
+    co_return fail(Error(Code::kOverloaded, "this endpoint has as many requests as it takes"));
+  }
+  leg.simulated = request.catalogue->simulated(leg.endpoint).load(std::memory_order_relaxed);
+  TDN_CO_TRY_VOID(open_admission(request, leg));
+  io::Context& context = co_await io::this_context();
+  const auto failed = [&](Error error) { return note_failure(state, std::move(error), context); };
+  const Result<http::Upstream*> upstream = co_await upstreams_.find(endpoint);
+  if (!upstream) {
+    co_return fail(failed(upstream.error()));
+  }
+  request.dispatched = loop_.now();
+  const codec::ResponseHead* head = nullptr;
+  Result<std::unique_ptr<http::Exchange>> exchange =
+      co_await dispatch(request, **upstream, endpoint, *endpoint.served(request.model),
+                        request.catalogue->credential(leg.endpoint), &head);
+  if (!exchange) {
+    co_return fail(failed(std::move(exchange).error()));
+  }
+  fail_point("gateway.after_head");
+  const Answering answering{*this, request, leg, **exchange, *head};
+  switch (judge(head->status())) {
+    case Verdict::kAnswer: {
+      const std::string_view type = head->find("content-type").value_or("");
+      leg.streamed = type.starts_with("text/event-stream");
+      Result<void> relayed =
+          leg.streamed ? co_await relay_stream(answering) : co_await relay_whole(answering);
+      if (relayed) {
+        state.observe(route::Observation::kAnswered, loop_.now());
+        co_return relayed;
+      }
+      co_return fail(failed(std::move(relayed).error()));
+    }
+    case Verdict::kRefusal:
+      state.observe(route::Observation::kAnswered, loop_.now());
+      co_return co_await relay_refusal(answering);
+    case Verdict::kBusy: {
+      const std::uint64_t seconds = retry_after_of(*head).value_or(1);
+      request.retry_after_s = seconds;
+      state.pause_until(loop_.now() + std::chrono::seconds(seconds));
+      co_return fail(
+          Error(Code::kOverloaded, "every permitted engine is busy; retry after the time given"));
+    }
+    case Verdict::kFailed:
+      break;
+  }
+  co_return fail(
+      failed(Error(Code::kUpstreamError,
+                   fmt::format("the engine answered with status {}; the operator can see why",
+                               head->status()))));
+}
+
+// Tells the endpoint's health what its failure was, and makes the client's error of it.
+Error Gateway::note_failure(route::EndpointState& state, Error error, const io::Context& context) {
+  using route::Observation;
+  if (context.cancelled()) {
+    return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
+  }
+  switch (error.code()) {
+    case Code::kUnavailable:
+      state.observe(Observation::kRefused, loop_.now());
+      break;
+    case Code::kTimeout:
+      state.observe(Observation::kTimedOut, loop_.now());
+      break;
+    case Code::kClosed:
+      state.observe(Observation::kBroken, loop_.now());
+      break;
+    case Code::kUpstreamError:
+      state.observe(Observation::kServerError, loop_.now());
+      break;
+    case Code::kOverloaded:
+      state.pause_until(loop_.now() + 1s);
+      break;
+    default:
+      break;
+  }
+  const bool out_of_time = context.deadline() <= loop_.now();
+  Error told = upstream_error(std::move(error));
+  if (out_of_time) {
+    return {told.code(), told.origin(), Retry::kNo, told.detail()};
+  }
+  return told;
+}
+
+Error Gateway::upstream_error(Error error) {
+  switch (error.code()) {
+    case Code::kTimeout:
+      return {Code::kUpstreamTimeout, "the engine did not answer in time"};
+    case Code::kUnavailable:
+      return {Code::kUpstreamError, "no engine could be reached"};
+    case Code::kClosed:
+      return {Code::kUpstreamError, "the engine's connection broke"};
+    default:
+      return error;
+  }
+}
+
+}  // namespace tdn::gateway

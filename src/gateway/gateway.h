@@ -1,0 +1,95 @@
+// The request path of one shard: an HTTP handler that takes each request through the phases
+//
+//   accept → authenticate → policy 1 → read body → parse → policy 2 → admit → choose → attempt →
+//   relay → settle
+//
+// and answers it. Phases are functions (phases.h for those without waiting, attempt.h, relay.h);
+// this class holds what they share on a shard: the catalogue of the moment, the pools, the books,
+// counters.
+//
+// Belongs to its loop's thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "gateway/attempt.h"
+#include "gateway/catalogue.h"
+#include "gateway/leg.h"
+#include "gateway/metrics.h"
+#include "gateway/request.h"
+#include "gateway/upstreams.h"
+#include "http/server.h"
+#include "meter/books.h"
+#include "route/choose.h"
+
+namespace tdn::gateway {
+
+struct GatewayOptions {
+  http::ClientLimits upstream;
+  Duration total = std::chrono::minutes(30);  // whole request; then upstream_timeout or interrupted
+  int attempts = 3;                           // at different endpoints, before the first byte
+};
+
+class Gateway final : public http::Handler {
+ public:
+  // All borrowed.
+  Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Books& books,
+          const GatewayOptions& options);
+
+  // New requests use it from now on; those under way keep theirs.
+  void publish(std::shared_ptr<const Catalogue> catalogue);
+  [[nodiscard]] const std::shared_ptr<const Catalogue>& catalogue() const { return catalogue_; }
+
+  io::Task<> handle(http::ServerConnection& client) override;
+  io::Task<> refuse(http::ServerConnection& client, Error error) override;
+
+  [[nodiscard]] GatewayMetrics& metrics() { return metrics_; }
+  // Closes idle upstream connections: before the end.
+  void close_idle() { upstreams_.close_idle(); }
+
+  // For the relay.
+  // Writes the answer's head as far as it is known now, to leave with the first bytes.
+  [[nodiscard]] Result<void> begin_answer(Request& request, const Leg& leg,
+                                          const codec::ResponseHead& head,
+                                          std::optional<std::uint64_t> length);
+  // Waits until the admission is on disk, which a stream's first byte must.
+  [[nodiscard]] io::Task<Result<void>> admission_durable(Request& request);
+  // Journals progress if a checkpoint is due.
+  void checkpoint(const Request& request, Leg& leg);
+  // Ends the admission with a record, without waiting for it.
+  void settle(Request& request, const Leg& leg, meter::End end);
+  // Ends it as complete and waits until the record is durable; its seq. An error: the client must
+  // not be told that the answer is complete.
+  [[nodiscard]] io::Task<Result<std::uint64_t>> settle_durably(Request& request, const Leg& leg);
+  void delivered(std::uint64_t seq) { books_.delivered(seq); }
+  // Ends it without a record: nothing came of it.
+  void refuse_admission(Request& request, Code code);
+  // What a client is told of an upstream's failure.
+  [[nodiscard]] static Error upstream_error(Error error);
+
+ private:
+  [[nodiscard]] io::Task<Result<void>> run(Request& request);
+  [[nodiscard]] io::Task<Result<void>> generate(Request& request);
+  [[nodiscard]] io::Task<Result<void>> serve(Request& request);
+  [[nodiscard]] io::Task<Result<void>> attempt(Request& request, Leg& leg);
+  [[nodiscard]] Result<void> reserve(Request& request);
+  [[nodiscard]] Error note_failure(route::EndpointState& state, Error error,
+                                   const io::Context& context);
+  [[nodiscard]] Result<void> open_admission(Request& request, const Leg& leg);
+  [[nodiscard]] io::Task<> answer_error(Request& request, const Error& error);
+  [[nodiscard]] meter::UsageRecord close_record(Request& request, const Leg& leg, meter::End end);
+
+  io::Loop& loop_;
+  Random& random_;
+  meter::Books& books_;
+  const GatewayOptions options_;
+  Upstreams upstreams_;
+  GatewayMetrics metrics_;
+  route::Scratch candidates_;
+  std::shared_ptr<const Catalogue> catalogue_;
+};
+
+}  // namespace tdn::gateway

@@ -1,0 +1,31 @@
+// One attempt's side of the accounts: who serves, at what price, what was consumed. The last leg is
+// the one that the request's record tells of.
+#pragma once
+
+#include "base/random.h"
+#include "domain/snapshot.h"
+#include "gateway/request.h"
+#include "gateway/usage_meter.h"
+#include "meter/books.h"
+
+namespace tdn::gateway {
+
+struct Leg {
+  Leg(const Request& request, domain::EndpointIndex its_endpoint)
+      : endpoint(its_endpoint), usage(request.body.size()) {}
+
+  domain::EndpointIndex endpoint;
+  UsageMeter usage;
+  codec::Finish finish = codec::Finish::kNone;
+  bool streamed = false;
+  bool simulated = false;
+  std::string_view reason;  // code of the routing decision, a literal
+};
+
+// The request's record as far as it is known now; `end` and what follows from it are the caller's.
+[[nodiscard]] meter::UsageRecord make_record(const Request& request, const Leg& leg);
+[[nodiscard]] meter::Annexes make_annexes(const Request& request, Random& random);
+// What the model costs by its list price.
+[[nodiscard]] meter::ListPrice list_price(const Request& request);
+
+}  // namespace tdn::gateway

@@ -1,0 +1,155 @@
+#include "gateway/prober.h"
+
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+#include "io/loop.h"
+
+namespace tdn::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using route::Observation;
+
+constexpr Duration kWhenDown = 1s;
+constexpr Duration kWhenUp = 5s;
+constexpr Duration kPatience = 2s;
+constexpr std::size_t kBodyLimit = std::size_t{64} * 1024;
+
+http::ClientLimits probe_limits() {
+  http::ClientLimits limits;
+  limits.connect = 1s;
+  limits.first_byte = kPatience;
+  limits.between_bytes = kPatience;
+  return limits;
+}
+
+// `"simulated": true` in a list of models.
+bool says_simulated(std::string_view body) {
+  constexpr std::string_view kMember = "\"simulated\"";
+  const std::size_t at = body.find(kMember);
+  if (at == std::string_view::npos) {
+    return false;
+  }
+  const std::size_t value = body.find_first_not_of(" \t\r\n:", at + kMember.size());
+  return value != std::string_view::npos && body.substr(value).starts_with("true");
+}
+
+}  // namespace
+
+Prober::Prober(io::Loop& loop, io::Network& network)
+    : loop_(loop), limits_(probe_limits()), upstreams_(loop, network, limits_), group_(loop) {}
+
+void Prober::publish(std::shared_ptr<const Catalogue> catalogue) {
+  catalogue_ = std::move(catalogue);
+  upstreams_.tidy(catalogue_->snapshot());
+  std::map<Uid, Watched> kept;
+  for (const domain::Endpoint& endpoint : catalogue_->snapshot().endpoints()) {
+    const auto before = watched_.find(endpoint.uid);
+    kept[endpoint.uid] = before == watched_.end() ? Watched{} : before->second;
+  }
+  watched_ = std::move(kept);
+}
+
+void Prober::start() { group_.spawn(run()); }
+
+io::Task<> Prober::stop() {
+  group_.cancel();
+  co_await group_.join();
+}
+
+io::Task<> Prober::run() {
+  while (true) {
+    const std::shared_ptr<const Catalogue> catalogue = catalogue_;
+    const std::vector<domain::Endpoint>& endpoints = catalogue->snapshot().endpoints();
+    for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
+      Watched& watched = watched_[endpoints[i].uid];
+      if (!watched.busy && watched.next <= loop_.now()) {
+        watched.busy = true;
+        group_.spawn(probe(catalogue, {i}));
+      }
+    }
+    if (co_await io::sleep_until(loop_.now() + 250ms) != io::Wake::kReady) {
+      co_return;
+    }
+  }
+}
+
+io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::EndpointIndex index) {
+  const domain::Endpoint& endpoint = catalogue->snapshot()[index];
+  route::EndpointState& state = catalogue->table().state(index);
+  const route::Health before = state.health();
+  const bool ours = endpoint.kind == domain::EngineKind::kTdn;
+  std::string body;
+  const Result<int> status =
+      co_await get(*catalogue, index, ours ? "/health" : "/v1/models", &body);
+  Observation observation = Observation::kProbeFailed;
+  if (!status && status.error().code() == Code::kUnavailable) {
+    observation = Observation::kProbeRefused;
+  } else if (status && (*status / 100 == 2 || (!ours && *status == 404))) {
+    observation = Observation::kProbeAnswered;
+  }
+  if (observation == Observation::kProbeAnswered && ours && before != route::Health::kUp) {
+    body.clear();
+    const Result<int> models = co_await get(*catalogue, index, "/v1/models", &body);
+    if (models && *models == 200) {
+      catalogue->simulated(index).store(says_simulated(body), std::memory_order_relaxed);
+    }
+  }
+  if (!status && status.error().code() == Code::kCancelled) {
+    co_return;
+  }
+  state.observe(observation, loop_.now());
+  const route::Health after = state.health();
+  if (after != before) {
+    log_info("gateway", after == route::Health::kUp ? "endpoint is up" : "endpoint is down",
+             {{"endpoint", endpoint.name},
+              {"reason", status ? std::string() : status.error().detail()}});
+  }
+  const auto watched = watched_.find(endpoint.uid);
+  if (watched != watched_.end()) {
+    watched->second = {loop_.now() + (after == route::Health::kUp ? kWhenUp : kWhenDown), false};
+  }
+}
+
+io::Task<Result<int>> Prober::get(const Catalogue& catalogue, domain::EndpointIndex index,
+                                  std::string_view path, std::string* body) {
+  const domain::Endpoint& endpoint = catalogue.snapshot()[index];
+  TDN_CO_TRY(http::Upstream * upstream, co_await upstreams_.find(endpoint));
+  std::array<char, 10 * 1024> buffer;
+  codec::HeadWriter writer(buffer);
+  writer.request("GET", endpoint.path + std::string(path)).field("host", endpoint.authority);
+  if (const std::string& credential = catalogue.credential(index); !credential.empty()) {
+    writer.field("authorization", credential);
+  }
+  TDN_CO_TRY(const std::string_view request, writer.finish());
+  const io::Slice slice(request);
+  for (bool fresh = false;; fresh = true) {
+    TDN_CO_TRY(const std::unique_ptr<http::Exchange> exchange, co_await upstream->open(fresh));
+    Result<void> sent = co_await exchange->send(std::span(&slice, 1));
+    if (!sent) {
+      if (fresh) {
+        co_return fail(std::move(sent).error());
+      }
+      continue;
+    }
+    const Result<const codec::ResponseHead*> head = co_await exchange->read_head();
+    if (!head) {
+      if (fresh || head.error().retry() != Retry::kSameRoute) {
+        co_return fail(head.error());
+      }
+      continue;
+    }
+    const int status = (*head)->status();
+    while (true) {
+      TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+      if (!piece || body->size() > kBodyLimit) {
+        co_return status;
+      }
+      body->append(*piece);
+    }
+  }
+}
+
+}  // namespace tdn::gateway

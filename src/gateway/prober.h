@@ -1,0 +1,50 @@
+// Asks every endpoint now and then whether it is well, and whether it is a simulated one: the only
+// way back for an endpoint that is down (route/health.h). One prober per process; what it learns is
+// shared.
+//
+// Every second an endpoint that is not up, every five one that is; one probe at a time per
+// endpoint. Engines of our own are asked at /health, others at /v1/models.
+//
+// Belongs to its loop's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "gateway/catalogue.h"
+#include "gateway/upstreams.h"
+#include "io/task_group.h"
+
+namespace tdn::gateway {
+
+class Prober {
+ public:
+  // Borrowed.
+  Prober(io::Loop& loop, io::Network& network);
+
+  void publish(std::shared_ptr<const Catalogue> catalogue);
+  void start();
+  // Ends all probes; before destruction.
+  [[nodiscard]] io::Task<> stop();
+
+ private:
+  struct Watched {
+    Instant next{};
+    bool busy = false;
+  };
+  io::Task<> run();
+  io::Task<> probe(std::shared_ptr<const Catalogue> catalogue, domain::EndpointIndex endpoint);
+  // Status and the beginning of the body.
+  [[nodiscard]] io::Task<Result<int>> get(const Catalogue& catalogue,
+                                          domain::EndpointIndex endpoint, std::string_view path,
+                                          std::string* body);
+
+  io::Loop& loop_;
+  const http::ClientLimits limits_;
+  Upstreams upstreams_;
+  io::TaskGroup group_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  std::map<Uid, Watched> watched_;
+};
+
+}  // namespace tdn::gateway

@@ -1,0 +1,140 @@
+#include <string>
+#include <utility>
+
+#include "gateway/answer_follower.h"
+#include "gateway/gateway.h"
+#include "gateway/relay.h"
+#include "io/loop.h"
+
+namespace tdn::gateway {
+namespace {
+
+constexpr std::size_t kHeldWhole = std::size_t{1} << 20;
+// What is kept of a large body, to find the counts in it. Beyond that the record is an estimate.
+constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
+
+class WholeRelay {
+ public:
+  explicit WholeRelay(const Answering& answering) : a_(answering) {}
+
+  io::Task<Result<void>> run() {
+    io::Context& context = co_await io::this_context();
+    while (true) {
+      const Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
+      if (!piece) {
+        co_return co_await broke_off(piece.error(), context);
+      }
+      if (!*piece) {
+        break;
+      }
+      body_.append(**piece);
+      if (body_.size() - sent_ > kHeldWhole) {
+        const Result<void> sent = co_await pass_on(body_.size() - (*piece)->size());
+        if (!sent) {
+          a_.gateway.settle(a_.request, a_.leg, meter::End::kClientGone);
+          co_return Result<void>{};
+        }
+      }
+    }
+    TDN_CO_TRY_VOID(look_for_usage());
+    const Result<std::uint64_t> seq = co_await a_.gateway.settle_durably(a_.request, a_.leg);
+    if (!seq) {
+      a_.request.client.abort();
+      co_return Result<void>{};
+    }
+    const Result<void> sent = co_await finish();
+    if (sent) {
+      a_.gateway.delivered(*seq);
+    }
+    co_return Result<void>{};
+  }
+
+ private:
+  // Finds the counts. An error that an engine hides behind status 200 is an error.
+  Result<void> look_for_usage() {
+    if (body_.size() > kKeptBytes) {
+      return {};
+    }
+    const codec::Inspection found = codec::inspect_body(body_);
+    if (found.has_error && !a_.request.answered) {
+      return fail(Code::kUpstreamError, "the engine reported an error in its answer");
+    }
+    if (found.usage) {
+      a_.leg.usage.report(to_usage(*found.usage));
+    }
+    a_.leg.finish = found.finish;
+    return {};
+  }
+
+  io::Task<Result<void>> pass_on(std::size_t until) {
+    if (!a_.request.answered) {
+      std::optional<std::uint64_t> length;
+      if (a_.head.framing().kind == codec::BodyKind::kLength) {
+        length = a_.head.framing().length;
+      }
+      TDN_CO_TRY_VOID(a_.gateway.begin_answer(a_.request, a_.leg, a_.head, length));
+    }
+    const io::Slice slice(body_.data() + sent_, until - sent_);
+    sent_ = until;
+    co_return co_await a_.request.client.write(std::span(&slice, 1));
+  }
+
+  io::Task<Result<void>> finish() {
+    a_.request.last_token = io::Loop::current().now();
+    if (!a_.request.answered) {
+      TDN_CO_TRY_VOID(a_.gateway.begin_answer(a_.request, a_.leg, a_.head, body_.size()));
+    }
+    const io::Slice slice(body_.data() + sent_, body_.size() - sent_);
+    co_return co_await a_.request.client.end(std::span(&slice, 1));
+  }
+
+  io::Task<Result<void>> broke_off(Error error, io::Context& context) {
+    if (context.cancelled() && context.reason() == Code::kClosed) {
+      a_.gateway.settle(a_.request, a_.leg, meter::End::kClientGone);
+      co_return Result<void>{};
+    }
+    if (a_.request.answered) {
+      // Part of the body is out: only breaking the connection tells the client that it is not
+      // whole.
+      a_.gateway.settle(a_.request, a_.leg, meter::End::kUpstreamDied);
+      a_.request.client.abort();
+      co_return Result<void>{};
+    }
+    co_return fail(std::move(error));
+  }
+
+  Answering a_;
+  std::string body_;
+  std::size_t sent_ = 0;
+};
+
+}  // namespace
+
+io::Task<Result<void>> relay_whole(Answering answering) {
+  WholeRelay relay(answering);
+  co_return co_await relay.run();
+}
+
+io::Task<Result<void>> relay_refusal(Answering answering) {
+  std::string body;
+  while (true) {
+    TDN_CO_TRY(const std::optional<std::string_view> piece,
+               co_await answering.exchange.read_body());
+    if (!piece) {
+      break;
+    }
+    body.append(*piece);
+    if (body.size() > kHeldWhole) {
+      co_return fail(Code::kUpstreamError, "the engine's refusal is larger than 1 MiB");
+    }
+  }
+  Gateway& gateway = answering.gateway;
+  gateway.refuse_admission(answering.request, Code::kInvalidRequest);
+  gateway.metrics().passed_errors.add();
+  TDN_CO_TRY_VOID(
+      gateway.begin_answer(answering.request, answering.leg, answering.head, body.size()));
+  const io::Slice slice(body);
+  co_return co_await answering.request.client.end(std::span(&slice, 1));
+}
+
+}  // namespace tdn::gateway

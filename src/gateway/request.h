@@ -1,0 +1,77 @@
+// Everything the gateway knows of one request, filled in phase by phase (phases.h), and what the
+// phases share. Lives in the frame of `Gateway::handle`; one strand uses it.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/uid.h"
+#include "codec/openai.h"
+#include "domain/snapshot.h"
+#include "gateway/catalogue.h"
+#include "gateway/client_location.h"
+#include "gateway/durable.h"
+#include "http/server_connection.h"
+#include "meter/books.h"
+#include "meter/usage_record.h"
+#include "quota/reservation.h"
+
+namespace tdn::gateway {
+
+// What is asked of us, by method and path.
+enum class Target : std::uint8_t { kGenerate, kListModels, kShowModel };
+
+struct Request {
+  Request(http::ServerConnection& its_client, std::shared_ptr<const Catalogue> its_catalogue)
+      : client(its_client), catalogue(std::move(its_catalogue)) {}
+
+  [[nodiscard]] const domain::Snapshot& snapshot() const { return catalogue->snapshot(); }
+
+  http::ServerConnection& client;
+  const std::shared_ptr<const Catalogue> catalogue;  // of the moment it began
+
+  // accept
+  RequestId id;
+  std::array<char, 36> id_text{};
+  Instant arrived{};
+  WallTime arrived_wall;
+  Target target = Target::kGenerate;
+  codec::Operation operation = codec::Operation::kChatCompletions;
+  std::string path;              // as sent to the engine: "/v1/chat/completions"
+  std::string model_in_path;     // kShowModel
+  std::string client_reference;  // x-client-request-id, echoed
+  std::string trace_parent;
+  ClientLocation location;
+
+  // authenticate
+  const domain::Key* key = nullptr;
+
+  // read body, parse
+  std::string_view body;
+  codec::RequestScan scan;
+
+  // policy 2
+  domain::ModelIndex model;
+  bool by_alias = false;
+  const domain::Outcome* outcome = nullptr;
+
+  // admit
+  quota::Reservation reservation;
+  std::optional<meter::AdmissionHandle> admission;  // from first dispatch to settlement
+
+  Durable admitted;  // set when the admission is on disk
+
+  // of the answer
+  std::uint64_t retry_after_s = 1;  // for an error with Retry-After
+  Instant dispatched{};             // the attempt that answered left for the engine
+  Instant first_byte{};             // of the answer, zero before
+  Instant last_token{};
+  bool answered = false;  // something of an answer was sent
+
+  [[nodiscard]] std::string_view id_view() const { return {id_text.data(), id_text.size()}; }
+};
+
+}  // namespace tdn::gateway

@@ -1,0 +1,42 @@
+// What one answer has consumed so far and how sure that is, whatever the form of the answer. From
+// here come progress checkpoints and, at its end, the record's counts and charge.
+#pragma once
+
+#include "base/time.h"
+#include "meter/price.h"
+#include "meter/usage_vector.h"
+
+namespace tdn::gateway {
+
+class UsageMeter {
+ public:
+  // `input_characters`: of the request's body, told where the engine counts nothing.
+  explicit UsageMeter(std::uint64_t input_characters) : input_characters_(input_characters) {}
+
+  // Cumulative counts by the engine.
+  void report(const meter::UsageVector& usage) {
+    usage_.raise_to(usage);
+    reported_ = true;
+  }
+  // Without counts by the engine: events with content so far.
+  void count_events(std::uint64_t content_events) { content_events_ = content_events; }
+
+  // The engine's counts, or the estimate in their place.
+  [[nodiscard]] meter::UsageVector consumed() const;
+  [[nodiscard]] bool estimated() const { return !reported_; }
+  // What we counted ourselves for an estimate; empty otherwise.
+  [[nodiscard]] meter::UsageVector verified() const;
+
+  // Whether a checkpoint is due: a second or 256 tokens after the last one. Then it counts as made.
+  [[nodiscard]] bool take_checkpoint(Instant now);
+
+ private:
+  meter::UsageVector usage_;
+  std::uint64_t input_characters_;
+  std::uint64_t content_events_ = 0;
+  std::uint64_t tokens_at_checkpoint_ = 0;
+  Instant checkpoint_at_{};
+  bool reported_ = false;
+};
+
+}  // namespace tdn::gateway
