@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "engine/detail/llama_api.h"
 #include "engine/detail/llama_vocabulary.h"
+#include "engine/model_name.h"
 
 namespace tdn::engine {
 namespace {
@@ -257,15 +258,6 @@ Result<int> choose_context(int asked, int trained) {
   return asked > 0 ? asked : std::min(trained, kDefaultContext);
 }
 
-std::string name_of(const LlamaApi& api, const llama_model* model, const std::string& path) {
-  std::array<char, 256> name{};
-  if (api.llama_model_meta_val_str(model, "general.name", name.data(), name.size()) > 0) {
-    return name.data();
-  }
-  const std::string file = path.substr(path.find_last_of('/') + 1);
-  return file.substr(0, file.rfind(".gguf"));
-}
-
 Result<LlamaEngine> load(const LlamaApi& api, const LlamaOptions& options) {
   TDN_TRY(ModelPointer model, load_model(api, options.model_path));
   LlamaEngine engine;
@@ -277,7 +269,7 @@ Result<LlamaEngine> load(const LlamaApi& api, const LlamaOptions& options) {
   engine.dimensions = api.llama_model_n_embd(model.get());
   engine.parameters = api.llama_model_n_params(model.get());
   engine.bytes = api.llama_model_size(model.get());
-  engine.name = name_of(api, model.get(), options.model_path);
+  engine.name = model_name_of(options.model_path);
   engine.model = std::make_unique<LlamaModel>(api, std::move(model), std::move(context), options,
                                               engine.context, engine.embedding_tokens);
   return engine;

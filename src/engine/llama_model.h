@@ -24,7 +24,7 @@ struct LlamaOptions {
       1;  // more only on cores with nothing else to do: they wait for each other by spinning
   int slots = 8;
   int context = 0;  // tokens per sequence; 0: what the model was trained for, at most 2048
-  int batch_tokens = 128;
+  int batch_tokens = 64;
 };
 
 struct LlamaEngine {
@@ -36,7 +36,7 @@ struct LlamaEngine {
   int dimensions = 0;        // of an embedding
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
-  std::string name;  // from the file, else the file's name
+  std::string name;  // from the file's
 };
 
 // Refused with the reason by name: no such file, not GGUF, an architecture or a chat template that

@@ -58,9 +58,9 @@ using JobId = std::uint64_t;
 
 struct SchedulerLimits {
   int slots = 8;
-  int queue = 64;          // jobs that wait, beyond those that fill the free slots
-  int context = 2048;      // tokens of one sequence
-  int batch_tokens = 128;  // per step, at least `slots`
+  int queue = 64;         // jobs that wait, beyond those that fill the free slots
+  int context = 2048;     // tokens of one sequence
+  int batch_tokens = 64;  // per step, at least `slots`
 };
 
 struct Counters {

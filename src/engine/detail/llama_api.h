@@ -37,7 +37,6 @@ namespace tdn::engine {
   X(llama_model_has_encoder)             \
   X(llama_model_is_diffusion)            \
   X(llama_model_load_from_file)          \
-  X(llama_model_meta_val_str)            \
   X(llama_model_n_ctx_train)             \
   X(llama_model_n_embd)                  \
   X(llama_model_n_params)                \
