@@ -4,6 +4,35 @@
 #include "codec/http1.h"
 
 namespace tdn::codec {
+namespace {
+
+// Whether a byte would end the line, and so begin a field of somebody else's making.
+bool breaks_line(std::string_view text) {
+  // Eight bytes at a time, each tested for being one of three: a byte of `x` is zero where the word
+  // holds the character, and (x - 0x01…) & ~x & 0x80… finds zero bytes.
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighs = 0x8080808080808080U;
+  const auto has = [](std::uint64_t word, std::uint64_t character) {
+    const std::uint64_t x = word ^ (kOnes * character);
+    return (x - kOnes) & ~x & kHighs;
+  };
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((has(word, '\r') | has(word, '\n') | has(word, 0)) != 0) {
+      return true;
+    }
+  }
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\r' || text[at] == '\n' || text[at] == '\0') {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string_view reason_phrase(int status) {
   switch (status) {
@@ -140,13 +169,10 @@ void HeadWriter::put(std::string_view text) {
 }
 
 void HeadWriter::put_checked(std::string_view text) {
-  for (const char c : text) {
-    if (c == '\r' || c == '\n' || c == '\0') {
-      broken_ = true;
-      return;
-    }
-  }
+  const std::size_t start = used_;
   put(text);
+  // Checked where it stands now: what was written is what counts.
+  broken_ = broken_ || breaks_line({buffer_.data() + start, used_ - start});
 }
 
 }  // namespace tdn::codec

@@ -27,24 +27,56 @@ int hex_digit(char c) {
 
 bool is_string_end(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
 
+#if defined(__SSE2__)
+
+// Bits of the bytes that are a quote, a backslash or a control.
+unsigned string_ends(__m128i bytes) {
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+  const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+  const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)));
+}
+
+__m128i load16(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+
+#endif
+
 // The first quote, backslash or control from `next` on; `non_ascii` becomes true if a byte above
-// 0x7F was met (or lies shortly behind).
+// 0x7F was met (or lies shortly behind). Prompts and answers are mostly long strings: this is where
+// reading a body spends its time.
 const char* find_string_end(const char* next, const char* end, bool& non_ascii) {
 #if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1F);
+  __m128i seen = _mm_setzero_si128();
   while (end - next >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(next));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i stop = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), control);
-    non_ascii |= _mm_movemask_epi8(bytes) != 0;
-    if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(stop)); mask != 0) {
+    if (end - next >= 64) {
+      const __m128i a = load16(next);
+      const __m128i b = load16(next + 16);
+      const __m128i c = load16(next + 32);
+      const __m128i d = load16(next + 48);
+      // Backslash, quote and controls in all four at once; which of them it was, if any, below.
+      const __m128i least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
+      const auto is = [&](char wanted) {
+        const __m128i all = _mm_set1_epi8(wanted);
+        return _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(a, all), _mm_cmpeq_epi8(b, all)),
+                            _mm_or_si128(_mm_cmpeq_epi8(c, all), _mm_cmpeq_epi8(d, all)));
+      };
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(least, _mm_set1_epi8(0x1F)), least);
+      if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(is('"'), is('\\')), control)) == 0) {
+        seen = _mm_or_si128(seen, _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)));
+        next += 64;
+        continue;
+      }
+    }
+    const __m128i bytes = load16(next);
+    seen = _mm_or_si128(seen, bytes);
+    if (const unsigned mask = string_ends(bytes); mask != 0) {
+      non_ascii |= _mm_movemask_epi8(seen) != 0;
       return next + std::countr_zero(mask);
     }
     next += 16;
   }
+  non_ascii |= _mm_movemask_epi8(seen) != 0;
 #endif
   while (next != end && !is_string_end(*next)) {
     non_ascii |= static_cast<unsigned char>(*next) >= 0x80;
