@@ -376,7 +376,25 @@ beast::error_code run(Grammar<kRequest>& grammar, std::string_view head) {
 
 }  // namespace
 
+void RequestParser::next() { scanner_ = {}; }
+
+// Whether `bytes` begin with the head before, which then is the head again. Forgets that head once
+// another one is certain to come, since parsing overwrites it.
+bool RequestParser::repeats(std::string_view bytes) {
+  if (bytes.starts_with(known_)) {
+    head_.rebase(bytes.data());
+    return !known_.empty();
+  }
+  if (!known_.starts_with(bytes)) {
+    known_.clear();
+  }
+  return false;
+}
+
 Result<bool> RequestParser::parse(std::string_view bytes) {
+  if (repeats(bytes)) {
+    return true;
+  }
   if (bytes == "\r") {
     return false;
   }
@@ -404,6 +422,9 @@ Result<bool> RequestParser::parse(std::string_view bytes) {
   }
   builder.finish(lead + scanner_.size(), grammar.version, grammar.keep_alive());
   TDN_TRY_VOID(builder.finish_request(head_, grammar.method, grammar.target));
+  if (head_.bytes() <= kKnownHeadLimit) {
+    known_.assign(bytes.substr(0, head_.bytes()));
+  }
   return true;
 }
 
@@ -436,6 +457,21 @@ Result<bool> ResponseParser::parse(std::string_view bytes) {
     skipped_ = end;
     scanner_ = {};
   }
+}
+
+Result<bool> ResponseParser::parse(std::string_view bytes, KnownResponse& known) {
+  if (!known.bytes_.empty() && known.to_head_ == to_head_ && bytes.starts_with(known.bytes_)) {
+    head_ = known.head_;
+    head_.rebase(bytes.data());
+    return true;
+  }
+  TDN_TRY(const bool whole, parse(bytes));
+  if (whole && head_.bytes() <= kKnownHeadLimit) {
+    known.bytes_.assign(bytes.substr(0, head_.bytes()));
+    known.head_ = head_;
+    known.to_head_ = to_head_;
+  }
+  return whole;
 }
 
 }  // namespace tdn::codec

@@ -7,7 +7,8 @@
 // than
 // `/path` (and `*` of OPTIONS), versions other than 1.0 and 1.1.
 //
-// Nothing here allocates. A head is 16-bit offsets into the caller's bytes, so the bytes may move
+// Nothing here allocates, but for the one copy of a head that is remembered. A head is 16-bit
+// offsets into the caller's bytes, so the bytes may move
 // (`rebase`). Errors of requests are `invalid_request` or `headers_too_large`, those of responses
 // `upstream_error`. Whatever the split of the input, the outcome is the same.
 #pragma once
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -129,9 +131,15 @@ class HeadScanner {
   Fault fault_ = Fault::kNone;
 };
 
-// One request head. For the next request on the connection, make a new parser.
+// Heads up to this size are remembered, to be recognised when they come again.
+inline constexpr std::size_t kKnownHeadLimit = 1024;
+
+// The request heads of one connection, one after the other. A client's requests mostly repeat the
+// head before byte for byte; such a head is recognised and not parsed again.
 class RequestParser {
  public:
+  // The next request begins.
+  void next();
   // `bytes`: all that was received since the request began, in one piece; between calls they may
   // move. False: more is needed. True: head() is set and refers to `bytes`; the body follows at
   // head().bytes(). One empty line before the request line is taken as part of the head.
@@ -141,8 +149,20 @@ class RequestParser {
   [[nodiscard]] RequestHead& head() { return head_; }
 
  private:
+  [[nodiscard]] bool repeats(std::string_view bytes);
+
   HeadScanner scanner_;
   RequestHead head_;
+  std::string known_;  // the bytes that head_ was parsed from; empty: do not compare
+};
+
+// The head that an upstream answered with last, remembered for the same purpose.
+class KnownResponse {
+ private:
+  friend class ResponseParser;
+  std::string bytes_;
+  ResponseHead head_;
+  bool to_head_ = false;
 };
 
 // One response head; informational answers (1xx) before it are skipped.
@@ -152,6 +172,8 @@ class ResponseParser {
   explicit ResponseParser(bool to_head = false) : to_head_(to_head) {}
   // As RequestParser::parse; head().bytes() includes the informational answers.
   [[nodiscard]] Result<bool> parse(std::string_view bytes);
+  // The same, and recognises or else remembers the head.
+  [[nodiscard]] Result<bool> parse(std::string_view bytes, KnownResponse& known);
 
   [[nodiscard]] const ResponseHead& head() const { return head_; }
   [[nodiscard]] ResponseHead& head() { return head_; }

@@ -59,6 +59,39 @@ TEST(RequestParser, AnyPrefixNeedsMoreAndTheBytesMayMove) {
   EXPECT_EQ(parser.head().find("host"), "edge.example:8080");
 }
 
+TEST(RequestParser, ReadsTheNextHeadAlikeWhetherItRepeatsTheLastOrNot) {
+  const std::string other = request("X-A: 1\r\nContent-Length: 4\r\n");
+  const std::string longer = request("X-A: 1\r\nContent-Length: 45\r\n");
+  const std::vector<std::string> heads{std::string(kPost), other, longer};
+  for (const std::string& first : heads) {
+    for (const std::string& second : heads) {
+      RequestParser fresh;
+      ASSERT_TRUE(fresh.parse(second).value());
+      for (std::size_t cut = 0; cut < second.size(); ++cut) {
+        RequestParser parser;
+        ASSERT_TRUE(parser.parse(first).value());
+        parser.next();
+        ASSERT_FALSE(parser.parse(std::string(second.substr(0, cut))).value()) << cut;
+        const std::string bytes = second + "body";
+        ASSERT_TRUE(parser.parse(bytes).value()) << cut;
+        ASSERT_EQ(parser.head().bytes(), second.size());
+        ASSERT_EQ(parser.head().framing(), fresh.head().framing());
+        ASSERT_EQ(parser.head().size(), fresh.head().size());
+        ASSERT_EQ(parser.head().target(), fresh.head().target());
+        ASSERT_GE(parser.head().host().data(), bytes.data());
+        ASSERT_LT(parser.head().host().data(), bytes.data() + bytes.size());
+      }
+    }
+  }
+}
+
+TEST(RequestParser, AGoodHeadBeforeExcusesNoBadOne) {
+  RequestParser parser;
+  ASSERT_TRUE(parser.parse(kPost).value());
+  parser.next();
+  EXPECT_FALSE(parser.parse("POST /v1 HTTP/1.1\r\nHost: h\nX: y\r\n\r\n").has_value());
+}
+
 TEST(RequestParser, KeepsTheConnectionAsTheVersionAndTheClientSay) {
   const auto keeps = [](const std::string& text) {
     RequestParser parser;
@@ -193,6 +226,24 @@ TEST(ResponseParser, FindsTheEndOfEveryKindOfBody) {
   EXPECT_EQ(response_framing("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n").kind, BodyKind::kNone);
   EXPECT_EQ(response_framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true).kind,
             BodyKind::kNone);
+}
+
+TEST(ResponseParser, RecognisesTheUpstreamsLastHead) {
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+  const std::string gone = "HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n";
+  KnownResponse known;
+  for (const std::string& head : {ok, ok, gone, ok, gone, gone}) {
+    ResponseParser parser;
+    ASSERT_FALSE(parser.parse(head.substr(0, 20), known).value());
+    const std::string bytes = head + "abc";
+    ASSERT_TRUE(parser.parse(bytes, known).value());
+    EXPECT_EQ(parser.head().status(), head == ok ? 200 : 503);
+    EXPECT_EQ(parser.head().framing().length, head == ok ? 3U : 9U);
+    EXPECT_EQ(parser.head().find("content-length")->data(), bytes.data() + bytes.rfind(": ") + 2);
+  }
+  ResponseParser to_head(true);
+  ASSERT_TRUE(to_head.parse(gone, known).value());
+  EXPECT_EQ(to_head.head().framing().kind, BodyKind::kNone);
 }
 
 TEST(ResponseParser, ABodyThatEndsWithTheConnectionEndsTheConnection) {
@@ -333,6 +384,21 @@ TEST(HeadWriter, WritesWhatTheParserReads) {
   EXPECT_EQ(*text,
             "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\nage: 7\r\n"
             "content-length: 12\r\n\r\n");
+}
+
+TEST(HeadWriter, RefusesALineBreakAtAnyPlace) {
+  for (std::size_t size = 1; size < 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char c : {'\r', '\n', '\0', '\x0b', '\x8d', 'x'}) {
+        std::string value(size, 'v');
+        value[at] = c;
+        std::array<char, 256> buffer;
+        HeadWriter writer(buffer);
+        const bool wrote = writer.status(200).field("a", value).finish().has_value();
+        ASSERT_EQ(wrote, c != '\r' && c != '\n' && c != '\0') << size << " " << at;
+      }
+    }
+  }
 }
 
 TEST(HeadWriter, RefusesInjectedLinesAndSmallBuffers) {

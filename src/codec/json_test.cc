@@ -63,6 +63,25 @@ TEST(JsonReader, TellsValidTextFromInvalid) {
   }
 }
 
+TEST(JsonReader, SeesWhatEndsAStringAtAnyPlace) {
+  for (std::size_t size = 1; size < 200; ++size) {
+    const std::string plain = '"' + std::string(size, 'a') + '"';
+    ASSERT_TRUE(valid(plain)) << size;
+    for (const std::size_t at : {std::size_t{1}, size / 3 + 1, size / 2 + 1, size}) {
+      for (const char c : {'"', '\\', '\n', '\x1f', '\0', '\x80', '\xff'}) {
+        std::string text = plain;
+        text[at] = c;
+        // A quote leaves text behind the value; a backslash before an `a` or before the closing
+        // quote is wrong either way; a byte above 0x7F alone is no UTF-8.
+        ASSERT_FALSE(valid(text)) << size << " " << at << " " << static_cast<int>(c);
+      }
+      std::string text = plain;
+      text[at] = '\x7f';
+      ASSERT_TRUE(valid(text)) << size << " " << at;
+    }
+  }
+}
+
 TEST(JsonReader, BoundsNesting) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

@@ -70,7 +70,7 @@ io::Task<Result<std::size_t>> ServerConnection::receive(Duration patience) {
 }
 
 io::Task<Result<bool>> ServerConnection::read_head() {
-  parser_ = {};
+  parser_.next();
   keep_alive_ = false;
   body_read_ = false;
   answer_ = AnswerState::kNone;

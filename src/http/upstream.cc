@@ -104,7 +104,7 @@ io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_re
       co_return fail(lost({Code::kClosed, "the engine closed the connection without an answer"}));
     }
     head_bytes_.append(scratch.data(), *count);
-    TDN_CO_TRY(const bool whole, parser_.parse(head_bytes_));
+    TDN_CO_TRY(const bool whole, parser_.parse(head_bytes_, upstream_.known_answer_));
     if (whole) {
       break;
     }

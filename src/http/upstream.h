@@ -109,6 +109,7 @@ class Upstream {
   io::Address address_;
   const ClientLimits& limits_;
   std::vector<std::unique_ptr<Idle>> idle_;  // most recently used last
+  codec::KnownResponse known_answer_;
   std::size_t in_use_ = 0;
   std::uint64_t opened_ = 0;
   bool closing_ = false;
