@@ -47,6 +47,14 @@ class Handover final : public io::Message {
  public:
   Handover(HandoverOwner& owner, io::Mailbox& mailbox, std::uint32_t shard)
       : owner_(owner), mailbox_(mailbox), shard_(shard) {}
+  // Whoever still waits is never told.
+  ~Handover() {
+    for (meter::DurableWaiter* waiter : waiters) {
+      if (waiter != nullptr) {
+        waiter->cancel();
+      }
+    }
+  }
 
   void receive() override { owner_.returned(*this); }
   void send_back() { mailbox_.post(*this); }

@@ -32,11 +32,6 @@ struct Journal::Recovered {
     payloads.append(frame.payload);
     batch.push_back(frame);
   }
-
-  // A lone `synced` at the end says that all before it is on disk.
-  [[nodiscard]] bool ended_cleanly() const {
-    return batch.empty() || (batch.size() == 1 && batch.front().type == FrameType::kSynced);
-  }
 };
 
 Result<void> Journal::recover() {
@@ -118,13 +113,14 @@ Result<Journal::Recovered> Journal::replay() {
   return recovered;
 }
 
-// Whatever survived of the last batch may have been seen by no disk: it goes into the new segment,
-// whose sync covers it, and counts from there.
+// Whatever survived of the last batch may have been seen by no disk, even a lone `synced`: it goes
+// into the new segment, whose sync covers it, and counts from there. An empty segment has no batch:
+// the one before was synced when it began.
 Result<void> Journal::continue_from(const Recovered& recovered) {
   std::uint64_t first_lsn = replica_.next_lsn();
   ByteBuffer frames;
   draw_salt();
-  if (!recovered.ended_cleanly()) {
+  if (!recovered.batch.empty()) {
     first_lsn = recovered.batch_lsn;
     for (std::size_t i = 0; i < recovered.batch.size(); ++i) {
       const std::size_t at = begin_frame(frames);

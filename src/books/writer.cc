@@ -53,20 +53,19 @@ Result<bool> Writer::write() {
     oldest = newest;
     newest = next;
   }
-  bool wants_sync = false;
   for (Handover* handover = oldest; handover != nullptr;) {
     Handover* const next = handover->next;
     TDN_TRY_VOID(write(*handover));
-    wants_sync = wants_sync || handover->wants_sync;
+    wants_sync_ = wants_sync_ || handover->wants_sync;
     written_.push_back(handover);
     handover = next;
   }
   TDN_TRY_VOID(journal_.write());
   update_space();
   if (bug_ == PlantedBug::kReleaseBeforeSync) {
-    release();
+    send_back();
   }
-  return wants_sync;
+  return wants_sync_;
 }
 
 Result<void> Writer::write(Handover& handover) {
@@ -144,11 +143,17 @@ void Writer::update_space() {
 
 Result<void> Writer::sync() {
   TDN_TRY_VOID(journal_.sync());
+  wants_sync_ = false;
   fail_point("books.after_sync_before_release");
   return {};
 }
 
 void Writer::release() {
+  TDN_ASSERT(!wants_sync_);
+  send_back();
+}
+
+void Writer::send_back() {
   for (Handover* handover : written_) {
     handover->send_back();
   }

@@ -2,10 +2,9 @@
 // back. The steps are separate calls without waiting or threads, so that the real writer thread
 // (books/writer_thread.h) and a simulated job drive the same code:
 //
-//   write()    takes everything that waits; true if somebody asked for a sync
-//   sync()     the journal's
-//   release()  what is durable goes back to its shards
-//   rest()     when nothing waits any more
+//   write()    takes everything that waits; true if somebody asked for a sync, which must then
+//   follow sync()     the journal's release()  all that was written goes back to its shards rest()
+//   when nothing waits any more
 //
 // `push` may be called from any thread, the rest from one.
 #pragma once
@@ -62,6 +61,7 @@ class Writer {
   Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);
   [[nodiscard]] std::uint64_t& admission_lsn(const Handover& handover, const Operation& operation);
   void update_space();
+  void send_back();
 
   Journal& journal_;
   Space& space_;
@@ -73,6 +73,7 @@ class Writer {
   std::atomic<bool> urgent_ = false;
 
   std::vector<Handover*> written_;                      // not yet sent back
+  bool wants_sync_ = false;                             // one of them does
   std::vector<std::vector<std::uint64_t>> admissions_;  // shard, slot → lsn
   Instant next_retry_ = kNever;
   WallTime complete_through_;  // everything settled until then has been taken from the queue

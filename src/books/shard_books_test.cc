@@ -1,0 +1,139 @@
+#include "books/shard_books.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "books/test_rig.h"
+
+namespace tdn::books {
+namespace {
+
+TEST(ShardBooks, NobodyIsToldBeforeTheSync) {
+  Rig rig;
+  rig.start();
+  TestWaiter admitted;
+  TestWaiter settled;
+  const auto admission = rig.admit(1, &admitted);
+  rig.settle(admission, 1, 5, &settled);
+  rig.books->flush();
+  Writer& writer = rig.service->writer();
+  EXPECT_TRUE(writer.has_work());
+  ASSERT_TRUE(*writer.write());
+  rig.loop->mailbox().drain();
+  EXPECT_FALSE(admitted.durable);
+  EXPECT_FALSE(settled.durable);
+  ASSERT_TRUE(writer.sync());
+  writer.release();
+  EXPECT_FALSE(settled.durable) << "on the shard's own thread only";
+  rig.loop->mailbox().drain();
+  EXPECT_TRUE(admitted.durable);
+  EXPECT_EQ(admitted.seq, 0U);
+  EXPECT_TRUE(settled.durable);
+  EXPECT_EQ(settled.seq, 1U);
+}
+
+TEST(ShardBooks, APlainAdmissionIsWrittenAtOnceButAsksForNoSync) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  rig.admit(1);
+  rig.books->flush();
+  EXPECT_TRUE(rig.service->writer().has_work());
+  EXPECT_FALSE(*rig.service->writer().write());
+  const auto stored = *read_all(rig.disk);
+  EXPECT_EQ(stored.frames.back().type, FrameType::kAdmission);
+}
+
+TEST(ShardBooks, DeliveredWakesNobodyAndGoesWithTheNextBatch) {
+  Rig rig;
+  rig.start();
+  rig.request(1);
+  rig.books->delivered(1);
+  rig.books->flush();
+  EXPECT_FALSE(rig.service->writer().has_work());
+  rig.request(2);
+  const auto stored = *read_all(rig.disk);
+  EXPECT_EQ(std::ranges::count(stored.frames, FrameType::kDelivered, &Frame::type), 1);
+}
+
+TEST(ShardBooks, FramesBetweenTwoSyncsAreOneBatch) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  const auto first = rig.admit(1);
+  rig.turn();
+  const auto second = rig.admit(2);
+  rig.turn();
+  rig.settle(first, 1, 5);
+  rig.turn();
+  rig.settle(second, 2, 5);
+  rig.turn();
+  std::vector<int> indexes;
+  const auto stored = *read_all(rig.disk);
+  for (const Frame& frame : stored.frames) {
+    indexes.push_back(frame.index);
+  }
+  // A mark at start, then two admissions and a settlement in its batch; a mark after the sync, ….
+  EXPECT_EQ(indexes, (std::vector<int>{0, 1, 2, 3, 0, 1, 0}));
+}
+
+TEST(ShardBooks, ACancelledOrDestroyedWaiterIsNotTold) {
+  Rig rig;
+  rig.start();
+  TestWaiter cancelled;
+  const auto first = rig.admit(1, &cancelled);
+  {
+    TestWaiter gone;
+    rig.settle(first, 1, 5, &gone);
+  }
+  cancelled.cancel();
+  EXPECT_FALSE(cancelled.is_waiting());
+  rig.turn();
+  EXPECT_FALSE(cancelled.durable);
+  EXPECT_EQ(read_all(rig.disk)->records.size(), 1U) << "written all the same";
+}
+
+TEST(ShardBooks, AnnexesAreStoredBesideTheRecordWhichHoldsTheirHashes) {
+  Rig rig;
+  rig.start();
+  const auto admission = rig.admit(1);
+  meter::UsageRecord record = test_record(1, rig.clock.wall(), 20, 5);
+  meter::Annexes annexes;
+  annexes.tenant.salt[0] = 1;
+  annexes.tenant.client_country = "DE";
+  annexes.ours.salt[0] = 2;
+  annexes.ours.route_reason = 3;
+  rig.books->settle(admission, record, annexes, nullptr);
+  rig.turn();
+  const auto files = *list_journal(rig.disk, kDir);
+  bool seen = false;
+  const auto visit = [&](const Frame& frame, std::uint64_t) -> Result<void> {
+    TDN_TRY(const Entry entry, decode_entry(frame));
+    if (const auto* settlement = std::get_if<SettlementEntry>(&entry)) {
+      seen = true;
+      const auto stored = *meter::decode_record(settlement->record);
+      EXPECT_EQ(stored.tenant_annex, codec::sha256(settlement->tenant_annex));
+      EXPECT_EQ(stored.operator_annex, codec::sha256(settlement->operator_annex));
+      EXPECT_EQ(meter::decode_tenant_annex(settlement->tenant_annex)->client_country, "DE");
+      EXPECT_EQ(meter::decode_operator_annex(settlement->operator_annex)->route_reason, 3U);
+    }
+    return {};
+  };
+  ASSERT_TRUE(scan_file(rig.disk, files, 0, Liveness::kAtRest, visit));
+  EXPECT_TRUE(seen);
+}
+
+TEST(ShardBooks, AnEndOfTurnWithNothingToSaySendsNothing) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  const auto frames = read_all(rig.disk)->frames.size();
+  for (int i = 0; i < 10; ++i) {
+    rig.turn();
+  }
+  EXPECT_EQ(read_all(rig.disk)->frames.size(), frames);
+}
+
+}  // namespace
+}  // namespace tdn::books
