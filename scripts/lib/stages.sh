@@ -125,6 +125,7 @@ run_vitest() {
   build_preset release tdn
   need_node
   npm_ci "$ROOT/tests"
+  (cd "$ROOT/tests" && checked types "types of the tests" npx --no-install tsc --noEmit) || status=1
   export TDN=$ROOT/build/release/tdn TDN_CACHE
   (cd "$ROOT/tests" && TAIL=200 step "$log" "running tests/$1" \
     npx --no-install vitest run "$@" --reporter=default --reporter=json --outputFile.json="$report") || status=$?
