@@ -2,8 +2,8 @@
 #include "books/writer_thread.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 
