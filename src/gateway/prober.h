@@ -26,6 +26,8 @@ class Prober {
   void start();
   // Ends all probes; before destruction.
   [[nodiscard]] io::Task<> stop();
+  // Simulated crash: drops every probe where it stands, after Loop::forget_ready.
+  void destroy_all() { group_.destroy_all(); }
 
  private:
   struct Watched {

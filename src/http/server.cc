@@ -110,4 +110,9 @@ io::Task<> Server::drain(Duration grace) {
   co_await connections_.join();
 }
 
+void Server::destroy_all() {
+  acceptor_.destroy_all();
+  connections_.destroy_all();
+}
+
 }  // namespace tdn::http

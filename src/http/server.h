@@ -46,6 +46,8 @@ class Server {
   // stop_accepting, then waits up to `grace` for requests to end, cancels those that remain and
   // returns when every connection is gone.
   [[nodiscard]] io::Task<> drain(Duration grace);
+  // Simulated crash: drops every connection where it stands, after Loop::forget_ready.
+  void destroy_all();
 
   [[nodiscard]] io::Address address() const { return listener_->address(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
@@ -11,6 +12,17 @@
 
 namespace tdn::http {
 namespace {
+
+class InUse {
+ public:
+  explicit InUse(std::size_t& count) : count_(count) { ++count_; }
+  ~InUse() { --count_; }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  std::size_t& count_;
+};
 
 // What every error of an exchange says about trying again.
 Error as_upstream(Error error, Retry retry) {
@@ -170,9 +182,11 @@ io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
   }
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, loop_.now() + limits_.connect);
-  ++in_use_;  // counts while it is being made, so that the bound holds
+  // Counts while it is being made, so that the bound holds, and no longer if this is dropped
+  // midway.
+  std::optional<InUse> being_made(in_use_);
   Result<std::unique_ptr<io::Stream>> stream = co_await network_.connect(address_);
-  --in_use_;
+  being_made.reset();
   if (!stream) {
     co_return fail(as_upstream(std::move(stream).error(), Retry::kOtherRoute));
   }

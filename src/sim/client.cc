@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -97,6 +98,10 @@ SimClient::~SimClient() = default;
 
 Duration SimClient::about(Duration mean) {
   return Duration(random_.below(static_cast<std::uint64_t>(2 * mean.count()) + 1));
+}
+
+std::uint64_t SimClient::finishes() const {
+  return static_cast<std::uint64_t>(std::ranges::count_if(told_, &Told::finish));
 }
 
 io::Task<> SimClient::run() {

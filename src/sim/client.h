@@ -62,6 +62,8 @@ class SimClient {
   void stop() { tasks_.cancel(); }
   [[nodiscard]] bool finished() const { return tasks_.size() == 0; }
   [[nodiscard]] const std::deque<Told>& told() const { return told_; }
+  // Answers whose finish has arrived.
+  [[nodiscard]] std::uint64_t finishes() const;
 
  private:
   struct Connection;

@@ -1,0 +1,42 @@
+#include "sim/gateway_world.h"
+
+#include <gtest/gtest.h>
+
+namespace tdn::sim {
+namespace {
+
+TEST(GatewayWorld, TheThreeBooksAgreeAfterEveryStory) {
+  GatewayCounts counts;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const GatewayOutcome outcome = run({.seed = seed});
+    for (const std::string& violation : outcome.violations) {
+      ADD_FAILURE() << "seed " << seed << ": " << violation;
+    }
+    counts += outcome.counts;
+  }
+  // The stories are worth something only if they are about something.
+  EXPECT_GT(counts.finishes, 100U);
+  EXPECT_GT(counts.orphans, 10U);
+  EXPECT_GT(counts.cut_answers, 50U);
+  EXPECT_GT(counts.refusals, 20U);
+  EXPECT_GT(counts.power_losses, 10U);
+  EXPECT_GT(counts.crashes - counts.power_losses, 10U);
+}
+
+TEST(GatewayWorld, OneSeedToldTwiceIsOneStory) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_EQ(run({.seed = seed}).trace, run({.seed = seed}).trace);
+  }
+  EXPECT_NE(run({.seed = 1}).trace, run({.seed = 2}).trace);
+}
+
+TEST(GatewayWorld, AReleaseBeforeTheSyncIsCaughtWithinAHundredSeeds) {
+  bool caught = false;
+  for (std::uint64_t seed = 1; seed <= 100 && !caught; ++seed) {
+    caught = !run({.seed = seed, .bug = books::PlantedBug::kReleaseBeforeSync}).violations.empty();
+  }
+  EXPECT_TRUE(caught);
+}
+
+}  // namespace
+}  // namespace tdn::sim
