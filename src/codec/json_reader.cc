@@ -240,6 +240,13 @@ bool JsonReader::next_element() {
 std::string_view JsonReader::skip() {
   skip_blanks();
   const char* const first = next_;
+  // Most values are no containers.
+  if (next_ != end_ && *next_ != '{' && *next_ != '[') {
+    fresh_ = false;
+    const bool ok = *next_ == '"' ? pass_string(nullptr) : pass_scalar();
+    return ok ? std::string_view(first, static_cast<std::size_t>(next_ - first))
+              : std::string_view();
+  }
   const unsigned base = depth_;
   while (next_ != end_) {
     const char c = *next_;
