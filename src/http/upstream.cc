@@ -171,14 +171,14 @@ Upstream::~Upstream() { TDN_ASSERT(in_use_ == 0); }
 
 io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
   drop_dead();
+  if (in_use_ >= limits_.connections) {
+    co_return fail(Code::kOverloaded, "all connections to this engine are in use");
+  }
   if (!fresh && !idle_.empty()) {
     std::unique_ptr<Idle> idle = std::move(idle_.back());
     idle_.pop_back();
     idle->stream->watch(nullptr);
     co_return std::unique_ptr<Exchange>(new Exchange(*this, std::move(idle->stream), true));
-  }
-  if (in_use_ >= limits_.connections) {
-    co_return fail(Code::kOverloaded, "all connections to this engine are in use");
   }
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, loop_.now() + limits_.connect);

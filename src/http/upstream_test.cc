@@ -203,6 +203,19 @@ TEST_F(UpstreamTest, IsBounded) {
   EXPECT_EQ(outcome, "200 ok");
 }
 
+TEST_F(UpstreamTest, BytesBehindAnAnswerAreNotTakenForTheNextOne) {
+  for (const std::string_view stray : {"", "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"}) {
+    network.options.max_read = kOk.size();  // the stray bytes stay in the stream
+    test.group.spawn(ask(upstream, outcome));
+    test.settle();
+    far_reads(network.far.size() - 1);
+    far_writes(network.far.size() - 1, std::string(kOk) + std::string(stray));
+    test.settle();
+    EXPECT_EQ(outcome, "200 ok");
+    EXPECT_EQ(upstream.idle(), stray.empty() ? 1U : 0U);
+  }
+}
+
 TEST_F(UpstreamTest, AnAbandonedExchangeResetsItsConnection) {
   {
     io::TaskGroup group(test.loop);
