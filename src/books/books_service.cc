@@ -37,11 +37,12 @@ Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& opt
                                                          Random& random) {
   std::unique_ptr<BooksService> service(new BooksService());
   const std::string& dir = options.state_dir;
-  TDN_TRY_VOID(disk.make_dir(dir));
-  TDN_TRY(service->lock_, disk.lock(dir + "/lock"));
+  const std::string books = fmt::format("{}/{}", dir, kBooksFolder);
+  TDN_TRY_VOID(disk.make_dir(books));
+  TDN_TRY(service->lock_, disk.lock(books + "/lock"));
   TDN_TRY(service->identity_.edge,
           edge_uid(fmt::format("{}/{}", dir, kEdgeUidFile), disk, clock, random));
-  TDN_TRY(service->journal_, Journal::open({.dir = fmt::format("{}/{}", dir, kBooksFolder),
+  TDN_TRY(service->journal_, Journal::open({.dir = books,
                                             .edge = service->identity_.edge,
                                             .epoch = service->identity_.epoch,
                                             .segment_bytes = options.segment_bytes},

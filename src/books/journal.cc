@@ -52,12 +52,7 @@ void Journal::end(std::size_t begin, FrameType type, const Entry& entry) {
   end_frame(pending_, begin, frame, salt_);
   const auto applied = replica_.apply(entry, pending_.view(payload_at, payload_size));
   TDN_ASSERT(applied.has_value());
-  if (type == FrameType::kSynced) {
-    marked_ = true;
-  } else {
-    ++unsynced_frames_;
-    marked_ = false;
-  }
+  unsynced_frames_ += type == FrameType::kSynced ? 0 : 1;
 }
 
 template <class E>

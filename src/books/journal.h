@@ -73,8 +73,8 @@ class Journal {
   [[nodiscard]] bool is_full() const { return !reserve_; }
   [[nodiscard]] Result<void> try_reserve();
 
-  // Whether all is on disk and no `synced` frame says so yet.
-  [[nodiscard]] bool can_mark_synced() const { return unsynced_frames_ == 0 && !marked_; }
+  // Whether all is on disk, `synced` marks aside.
+  [[nodiscard]] bool is_durable() const { return unsynced_frames_ == 0; }
   [[nodiscard]] const Replica& replica() const { return replica_; }
   [[nodiscard]] std::uint64_t durable_lsn() const { return durable_lsn_; }
   [[nodiscard]] const JournalOptions& options() const { return options_; }
@@ -131,7 +131,6 @@ class Journal {
   std::uint64_t tail_ = 0;             // where `pending_` will stand in the segment
   std::uint32_t batch_index_ = 0;      // of the next frame
   std::uint64_t unsynced_frames_ = 0;  // `synced` marks not counted
-  bool marked_ = false;
   std::uint64_t durable_lsn_ = 0;
   std::size_t orphans_ = 0;
 

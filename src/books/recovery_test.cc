@@ -78,7 +78,6 @@ struct CutCase {
         batch_at = stored.offsets[i];
       }
     }
-    // The last batch begins with the mark that the writer made when it had nothing to do.
     end = stored.offsets.back();
     records_before = 4;
   }

@@ -13,6 +13,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kRetryPeriod = 1s;
+// The mark tells readers how far the journal is complete. It comes when a moment passed without
+// work, and under steady load each second: never in the way of a request.
+constexpr Duration kMarkAfterIdle = 200ms;
+constexpr Duration kMarkAtLeast = 1s;
 // A record's settlement time is read during a turn of a shard's loop, the record handed over at its
 // end.
 constexpr std::int64_t kLongestTurnUs = 100'000;
@@ -20,9 +24,14 @@ constexpr std::int64_t kLongestTurnUs = 100'000;
 }  // namespace
 
 Writer::Writer(Journal& journal, Space& space, const Clock& clock, PlantedBug bug)
-    : journal_(journal), space_(space), clock_(clock), bug_(bug) {
+    : journal_(journal),
+      space_(space),
+      clock_(clock),
+      bug_(bug),
+      first_unmarked_(clock.now()),
+      last_work_(clock.now()) {
   space_.set_accepting(!journal_.is_full());
-  next_retry_ = journal_.is_full() ? clock_.now() + kRetryPeriod : kNever;
+  next_reserve_ = journal_.is_full() ? clock_.now() + kRetryPeriod : kNever;
 }
 
 void Writer::push(Handover& handover) {
@@ -39,7 +48,7 @@ void Writer::push(Handover& handover) {
 }
 
 Result<bool> Writer::write() {
-  if (journal_.is_full() && clock_.now() >= next_retry_) {
+  if (journal_.is_full() && clock_.now() >= next_reserve_) {
     TDN_TRY_VOID(journal_.try_reserve());
   }
   complete_through_ = {clock_.wall().us - kLongestTurnUs};
@@ -52,6 +61,10 @@ Result<bool> Writer::write() {
     newest->next = oldest;
     oldest = newest;
     newest = next;
+  }
+  if (oldest != nullptr) {
+    last_work_ = clock_.now();
+    first_unmarked_ = std::min(first_unmarked_, last_work_);
   }
   for (Handover* handover = oldest; handover != nullptr;) {
     Handover* const next = handover->next;
@@ -126,7 +139,7 @@ Result<void> Writer::write(Handover& handover, const Operation& operation, ByteV
 
 void Writer::update_space() {
   const bool full = journal_.is_full();
-  const bool was_full = next_retry_ != kNever;
+  const bool was_full = next_reserve_ != kNever;
   if (full && !was_full) {
     log_error("books", "disk full: no request is admitted until there is space for a segment",
               {{"dir", journal_.options().dir}, {"bytes", journal_.options().segment_bytes}});
@@ -134,9 +147,9 @@ void Writer::update_space() {
     log_info("books", "there is space again: admitting requests");
   }
   if (!full) {
-    next_retry_ = kNever;
-  } else if (!was_full || clock_.now() >= next_retry_) {
-    next_retry_ = clock_.now() + kRetryPeriod;
+    next_reserve_ = kNever;
+  } else if (!was_full || clock_.now() >= next_reserve_) {
+    next_reserve_ = clock_.now() + kRetryPeriod;
   }
   space_.set_accepting(!full);
 }
@@ -160,10 +173,20 @@ void Writer::send_back() {
   written_.clear();
 }
 
-Result<void> Writer::rest() {
-  if (!journal_.can_mark_synced() || journal_.is_full()) {
-    return {};
+Instant Writer::mark_due() const {
+  if (first_unmarked_ == kNever || journal_.is_full()) {
+    return kNever;
   }
+  return std::min(last_work_ + kMarkAfterIdle, first_unmarked_ + kMarkAtLeast);
+}
+
+Result<void> Writer::rest() { return clock_.now() < mark_due() ? Result<void>{} : mark(); }
+
+Result<void> Writer::mark() {
+  if (!journal_.is_durable()) {
+    TDN_TRY_VOID(journal_.sync());
+  }
+  first_unmarked_ = kNever;
   TDN_TRY_VOID(journal_.mark_synced(complete_through_));
   return journal_.write();
 }
@@ -173,7 +196,7 @@ Result<void> Writer::close() {
   TDN_TRY_VOID(sync());
   release();
   space_.set_accepting(false);
-  return rest();
+  return journal_.is_full() ? Result<void>{} : mark();
 }
 
 }  // namespace tdn::books

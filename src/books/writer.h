@@ -2,13 +2,15 @@
 // back. The steps are separate calls without waiting or threads, so that the real writer thread
 // (books/writer_thread.h) and a simulated job drive the same code:
 //
-//   write()    takes everything that waits; true if somebody asked for a sync, which must then
-//   follow sync()     the journal's release()  all that was written goes back to its shards rest()
-//   when nothing waits any more
+//   write()    takes everything that waits; true if a sync must follow
+//   sync()     the journal's
+//   release()  all that was written goes back to its shards
+//   rest()     when all has been on disk for a moment, says so in the journal
 //
 // `push` may be called from any thread, the rest from one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -44,8 +46,9 @@ class Writer {
 
   // Whether a handover waits that should not be left waiting.
   [[nodiscard]] bool has_work() const { return urgent_.load(std::memory_order_acquire); }
-  // When `write` is to be called even without work: while the disk is full, each second.
-  [[nodiscard]] Instant next_retry() const { return next_retry_; }
+  // When these are to be called even without work: each second while the disk is full, and a
+  // moment after the last work, to mark the journal.
+  [[nodiscard]] Instant next_retry() const { return std::min(next_reserve_, mark_due()); }
 
   // After an Error from any of these the journal's state is unknown: the process must end.
   [[nodiscard]] Result<bool> write();
@@ -57,10 +60,12 @@ class Writer {
   [[nodiscard]] Result<void> close();
 
  private:
+  Result<void> mark();
   Result<void> write(Handover& handover);
   Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);
   [[nodiscard]] std::uint64_t& admission_lsn(const Handover& handover, const Operation& operation);
   void update_space();
+  [[nodiscard]] Instant mark_due() const;
   void send_back();
 
   Journal& journal_;
@@ -75,7 +80,9 @@ class Writer {
   std::vector<Handover*> written_;                      // not yet sent back
   bool wants_sync_ = false;                             // one of them does
   std::vector<std::vector<std::uint64_t>> admissions_;  // shard, slot → lsn
-  Instant next_retry_ = kNever;
+  Instant next_reserve_ = kNever;
+  Instant first_unmarked_;  // work since the last `synced` mark; kNever: none
+  Instant last_work_;
   WallTime complete_through_;  // everything settled until then has been taken from the queue
 };
 

@@ -53,7 +53,7 @@ Result<void> WriterThread::turn() {
     TDN_TRY_VOID(writer_.sync());
   }
   writer_.release();
-  return writer_.has_work() ? Result<void>{} : writer_.rest();
+  return writer_.rest();
 }
 
 void WriterThread::run() {

@@ -1,5 +1,5 @@
-// The real writer: one thread that runs a Writer. It has no timer: what arrives during a sync is
-// written as soon as that sync is back, so batches grow with the load by themselves.
+// The real writer: one thread that runs a Writer. No timer collects a batch: what arrives during a
+// sync is written as soon as that sync is back, so batches grow with the load by themselves.
 #pragma once
 
 #include <condition_variable>
