@@ -70,6 +70,15 @@ int exec_failure(int report) {
   return count == static_cast<ssize_t>(sizeof reason) ? reason : 0;
 }
 
+// What follows "tdn: " or "tdn engine: "; empty if the line begins with neither.
+std::string_view after_program_name(std::string_view line) {
+  const std::size_t colon = line.find(": ");
+  const std::string_view name = line.substr(0, std::min(colon, line.size()));
+  const bool is_ours = colon != line.npos && (name == "tdn" || name.starts_with("tdn ")) &&
+                       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz ") == name.npos;
+  return is_ours ? line.substr(colon + 2) : std::string_view();
+}
+
 int pidfd_of(pid_t pid) {
   // Not yet reaped, so the number still means this process.
   const long fd = ::syscall(SYS_pidfd_open, pid, 0);
@@ -167,13 +176,13 @@ std::string Child::last_words() const {
   std::string_view rest = tail;
   std::string_view last;
   std::string_view told;
-  constexpr std::string_view kTold = "tdn: ";
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     last = line.empty() ? last : line;
-    told = line.starts_with(kTold) ? line.substr(kTold.size()) : told;
+    const std::string_view words = after_program_name(line);
+    told = words.empty() ? told : words;
   }
   return std::string(told.empty() ? last : told);
 }

@@ -51,8 +51,9 @@ class Child final : private io::EpollSource {
   [[nodiscard]] const std::optional<Exit>& exit() const { return exit_; }
   // No effect on one that has ended.
   void signal(int number);
-  // What it had to say in the end: the last line of its log that begins with "tdn: ", without that,
-  // or the last line of all; empty if it wrote none since it was started.
+  // What it had to say in the end: the last line of its log that begins with "tdn: " or
+  // "tdn ROLE: ", without that, or the last line of all; empty if it wrote none since it was
+  // started.
   [[nodiscard]] std::string last_words() const;
 
  private:

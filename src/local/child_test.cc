@@ -60,6 +60,9 @@ TEST_F(ChildTest, LastWordsAreOfThisRunAndPreferWhatWasMeantForPeople) {
   const auto told = start("echo 'tdn: the model cannot be read'; echo '{\"level\":\"info\"}'");
   end_of(*told);
   EXPECT_EQ(told->last_words(), "the model cannot be read");
+  const auto role = start("echo 'tdn engine: no such file: m.gguf'; echo 'tdn1: x'");
+  end_of(*role);
+  EXPECT_EQ(role->last_words(), "no such file: m.gguf");
 }
 
 TEST_F(ChildTest, ALogThatHasGrownLargeIsSetAside) {

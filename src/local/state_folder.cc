@@ -15,7 +15,7 @@ namespace {
 // Only whoever holds the lock writes its pid, so a pid that is read while the lock is held by
 // another is that one's, or not yet written.
 Result<FileDescriptor> lock(const std::string& folder) {
-  const std::string path = folder + "/lock";
+  const std::string path = folder + "/up.lock";
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.is_open()) {
     return fail(Code::kUnavailable, system_failure("cannot open", path));

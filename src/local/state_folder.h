@@ -5,7 +5,7 @@
 //   manifests/   what the edge serves by, written anew at each start
 //   logs/        one file per process
 //   ready/       the ready files of the children
-//   lock         locked while a network runs; holds the pid
+//   up.lock      locked while a network runs; holds the pid
 //
 // Beside them the edge keeps its books and identities.
 #pragma once

@@ -1,0 +1,23 @@
+// From the operator's files to what the gateway looks things up in.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gateway/catalogue.h"
+
+namespace tdn::app {
+
+struct CatalogueSource {
+  std::string manifests;   // file or folder
+  std::string site;        // empty: the only one
+  std::string identities;  // the file that keeps uids and versions
+};
+
+// Reads, checks and compiles; keeps new identities. `previous` (may be null) hands on what lives
+// over reloads. Blocks. Errors are all faults of the manifests, one per line, or which site is
+// meant.
+[[nodiscard]] Result<std::shared_ptr<const gateway::Catalogue>> load_catalogue(
+    const CatalogueSource& source, const gateway::Catalogue* previous);
+
+}  // namespace tdn::app

@@ -1,0 +1,300 @@
+#include "app/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <sstream>
+
+namespace tdn::app {
+namespace {
+
+constexpr std::string_view kOverview =
+    R"(tdn: a Token Delivery Network. One program, one role per command.
+
+Examples:
+  tdn up --simulated              a whole network on this machine, no model needed
+  tdn up --model FILE.gguf        the same with a real model
+  tdn edge --manifests DIR --state DIR
+                                  one edge, from manifests that you wrote
+  tdn COMMAND --help              what a command takes
+
+Exit status: 0 done, 1 failed, 2 wrong use.)";
+
+// Turns an address into one we may listen on.
+Result<io::Address> loopback_address(std::string_view flag, const std::string& text) {
+  const Result<io::Address> address = io::Address::parse(text);
+  if (!address) {
+    return fail(
+        Code::kInvalid,
+        fmt::format("{} '{}': give a number and a port, such as 127.0.0.1:8080", flag, text));
+  }
+  if (!address->is_loopback()) {
+    return fail(Code::kInvalid,
+                fmt::format("{} {}: only loopback addresses (127.0.0.1, [::1]) are served, because "
+                            "there is no encryption and no joining by certificate yet",
+                            flag, text));
+  }
+  return *address;
+}
+
+// One subcommand's flags, and how they become its command once all are read.
+struct Declared {
+  CLI::App* app = nullptr;
+  std::function<Result<Command>()> finish;
+};
+
+void add_count(CLI::App& app, const std::string& flag, int& count, const std::string& what,
+               int least, int most) {
+  app.add_option(flag, count, what)
+      ->type_name("N")
+      ->check(CLI::Range(least, most))
+      ->capture_default_str();
+}
+
+Declared declare_up(CLI::App& root, const Environment& environment) {
+  struct Flags {
+    UpCommand command;
+    bool simulated = false;
+    std::string ports = "8080";
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* app = root.add_subcommand("up", "Run a whole network on this machine");
+  app->footer(R"(
+One edge at the site Frankfurt, engines at Frankfurt and Paris, on loopback. Prints a curl line that
+streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
+
+Examples:
+  tdn up --simulated
+  tdn up --model SmolLM2-135M-Instruct.Q8_0.gguf --state ./network
+  tdn up --simulated --ports auto --ready-file ready.json      for tests)");
+  CLI::Option* model = app->add_option("--model", flags->command.model_file, "Serve this GGUF file")
+                           ->type_name("FILE");
+  app->add_flag("--simulated", flags->simulated,
+                "No model: engines that keep realistic time and say made-up words")
+      ->excludes(model);
+  app->add_option("--timing", flags->command.timing_file, "Timing of simulated engines (YAML)")
+      ->type_name("FILE")
+      ->excludes(model);
+  flags->command.state = environment.state_folder;
+  app->add_option("--state", flags->command.state, "Keep books, keys and manifests here")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app->add_option("--ports", flags->ports, "First port, or auto for any free ones")
+      ->type_name("auto|BASE")
+      ->capture_default_str();
+  app->add_option("--ready-file", flags->command.ready_file,
+                  "Write addresses, key and pids here as JSON once all serve")
+      ->type_name("FILE");
+  add_count(*app, "--shards", flags->command.shards, "Threads of the edge", 1, 256);
+  return {app, [flags]() -> Result<Command> {
+            if (!flags->simulated && flags->command.model_file.empty()) {
+              return fail(Code::kInvalid,
+                          "give --model FILE or --simulated (scripts/up fetches a small model)");
+            }
+            TDN_TRY(flags->command.ports, local::parse_port_choice(flags->ports));
+            return flags->command;
+          }};
+}
+
+Declared declare_edge(CLI::App& root) {
+  struct Flags {
+    EdgeCommand command;
+    std::string listen = "127.0.0.1:8080";
+    std::string admin;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
+  app->footer(R"(
+SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
+
+Examples:
+  tdn edge --manifests ./manifests --state ./edge
+  tdn edge --manifests all.yaml --site paris --listen 127.0.0.1:8180 --state ./paris)");
+  app->add_option("--manifests", flags->command.manifests, "What to serve by: YAML or JSON")
+      ->type_name("FILE|DIR")
+      ->required();
+  app->add_option("--site", flags->command.site,
+                  "Which site this is, if the manifests hold several")
+      ->type_name("NAME");
+  app->add_option("--listen", flags->listen, "Where clients connect; port 0 for any")
+      ->type_name("ADDR")
+      ->capture_default_str();
+  app->add_option(
+         "--admin", flags->admin,
+         "Where /healthz, /readyz and /metrics are (default 127.0.0.1:8081, or any port if "
+         "--listen has port 0)")
+      ->type_name("ADDR");
+  app->add_option("--shards", flags->command.shards, "Threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
+  app->add_option("--state", flags->command.state, "Keep books and identities here")
+      ->type_name("DIR")
+      ->required();
+  app->add_option("--ready-file", flags->command.ready_file, "Write the addresses here as JSON")
+      ->type_name("FILE");
+  return {app, [flags]() -> Result<Command> {
+            TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
+            if (flags->admin.empty()) {
+              flags->admin = flags->command.listen.port == 0 ? "127.0.0.1:0" : "127.0.0.1:8081";
+            }
+            TDN_TRY(flags->command.admin, loopback_address("--admin", flags->admin));
+            return flags->command;
+          }};
+}
+
+// Runs an engine unless its own subcommand is given.
+Declared declare_engine(CLI::App& root) {
+  struct Flags {
+    EngineCommand command;
+    bool simulated = false;
+    std::string listen = "127.0.0.1:8082";
+  };
+  auto flags = std::make_shared<Flags>();
+  EngineCommand& command = flags->command;
+  CLI::App* app = root.add_subcommand("engine", "Run one engine: a model behind OpenAI's API");
+  app->footer(R"(
+Examples:
+  tdn engine --model SmolLM2-135M-Instruct.Q8_0.gguf
+  tdn engine --simulated --timing slow.yaml --listen 127.0.0.1:0 --ready-file ready.json
+  tdn engine quantize published.gguf smaller.gguf)");
+  CLI::Option* model =
+      app->add_option("--model", command.llama.model_path, "The GGUF file to serve")
+          ->type_name("FILE");
+  app->add_flag("--simulated", flags->simulated,
+                "No model: keeps realistic time, says made-up words")
+      ->excludes(model);
+  app->add_option("--timing", command.timing_file, "How long simulated steps take (YAML)")
+      ->type_name("FILE")
+      ->excludes(model);
+  app->add_option("--listen", flags->listen, "Where clients connect; port 0 for any")
+      ->type_name("ADDR")
+      ->capture_default_str();
+  app->add_option("--ready-file", command.ready_file, "Write address and model here as JSON")
+      ->type_name("FILE");
+  app->add_option("--alias", command.alias, "The model's name in the API (default: its own)")
+      ->type_name("NAME");
+  add_count(*app, "--parallel", command.llama.slots, "Requests decoded together", 1, 256);
+  add_count(*app, "--queue", command.queue, "Requests that may wait", 0, 100'000);
+  app->add_option("--context", command.llama.context,
+                  "Tokens per request (default: the model's, at most 2048)")
+      ->type_name("N")
+      ->check(CLI::Range(16, 1 << 20));
+  add_count(*app, "--threads", command.llama.threads, "Cores to decode with", 1, 256);
+  app->add_option("--library", command.llama.library_folder,
+                  "Where libllama is (default: where scripts/fetch-engine put it)")
+      ->type_name("DIR");
+  return {app, [flags]() -> Result<Command> {
+            if (!flags->simulated && flags->command.llama.model_path.empty()) {
+              return fail(Code::kInvalid, "give --model FILE or --simulated");
+            }
+            TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
+            return flags->command;
+          }};
+}
+
+Declared declare_quantize(CLI::App& engine) {
+  auto command = std::make_shared<QuantizeCommand>();
+  CLI::App* app = engine.add_subcommand("quantize", "Write a model anew in 8-bit blocks (Q8_0)");
+  app->add_option("from", command->from, "The GGUF file to read")->required();
+  app->add_option("to", command->to, "The GGUF file to write")->required();
+  return {app, [command]() -> Result<Command> { return *command; }};
+}
+
+Declared declare_key_new(CLI::App& root) {
+  auto command = std::make_shared<KeyNewCommand>();
+  auto json = std::make_shared<std::string>("text");
+  CLI::App* key = root.add_subcommand("key", "API keys");
+  key->require_subcommand(1);
+  CLI::App* app = key->add_subcommand("new", "Make an API key; its secret is shown this once");
+  app->footer(R"(
+Examples:
+  tdn key new                              the key, and the line for a Key manifest's `secrets`
+  tdn key new demo/playground/laptop       the key, and a whole Key manifest)");
+  app->add_option("name", command->options.name, "tenant/project/key, for a whole manifest");
+  app->add_option("-o,--output", *json, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  return {app, [command, json]() -> Result<Command> {
+            command->options.json = *json == "json";
+            return *command;
+          }};
+}
+
+std::string called(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "tdn" : called(app->get_parent()) + " " + app->get_name();
+}
+
+// The innermost subcommand that the words named.
+const CLI::App* innermost(const CLI::App* app) {
+  for (const CLI::App* sub : app->get_subcommands({})) {
+    if (sub->parsed()) {
+      return innermost(sub);
+    }
+  }
+  return app;
+}
+
+// Types and defaults as a person would say them.
+class PlainHelp final : public CLI::Formatter {
+ public:
+  PlainHelp() { column_width(26); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string value = option->get_default_str();
+    return option->get_description() + (value.empty() ? "" : " (default " + value + ")");
+  }
+};
+
+bool is_command(const CLI::App& root, std::string_view word) {
+  const std::vector<const CLI::App*> commands = root.get_subcommands({});
+  return std::any_of(commands.begin(), commands.end(),
+                     [&](const CLI::App* command) { return command->get_name() == word; });
+}
+
+ToldCommand wrong_use(const CLI::App& root, std::string_view what) {
+  return {2, fmt::format("tdn: {} (see `{} --help`)\n", what, called(innermost(&root)))};
+}
+
+}  // namespace
+
+Command parse_command_line(std::vector<std::string> words, const Environment& environment) {
+  CLI::App root{std::string(kOverview), "tdn"};
+  root.require_subcommand(1);
+  root.formatter(std::make_shared<PlainHelp>());
+  root.set_version_flag("--version", "tdn " TDN_VERSION);
+  CLI::App* version = root.add_subcommand("version", "Print the version");
+  const Declared engine = declare_engine(root);
+  const std::vector<Declared> all = {declare_up(root, environment), declare_edge(root), engine,
+                                     declare_quantize(*engine.app), declare_key_new(root)};
+  if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {
+    return wrong_use(root, fmt::format("there is no command '{}'", words.front()));
+  }
+  try {
+    std::reverse(words.begin(), words.end());  // that is how it takes them
+    root.parse(std::move(words));
+  } catch (const CLI::Success& asked) {  // help, version
+    std::ostringstream out;
+    root.exit(asked, out, out);
+    return ToldCommand{0, out.str()};
+  } catch (const CLI::ParseError& error) {
+    return wrong_use(root, error.what());
+  }
+  if (version->parsed()) {
+    return ToldCommand{0, "tdn " TDN_VERSION "\n"};
+  }
+  const CLI::App* chosen = innermost(&root);
+  for (const Declared& declared : all) {
+    if (declared.app == chosen) {
+      Result<Command> command = declared.finish();
+      return command ? *std::move(command) : Command(wrong_use(root, command.error().detail()));
+    }
+  }
+  return wrong_use(root, "no such command");
+}
+
+}  // namespace tdn::app

@@ -1,0 +1,73 @@
+// The command line as values: what was asked for, with every default filled in. Wrong use is told
+// in one line with status 2, help is text with status 0; nothing is run here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/key.h"
+#include "engine/llama_model.h"
+#include "io/network.h"
+#include "local/ports.h"
+
+namespace tdn::app {
+
+struct UpCommand {
+  std::string model_file;  // empty: simulated
+  std::string timing_file;
+  std::string state;
+  local::PortChoice ports;
+  std::string ready_file;
+  int shards = 1;
+};
+
+struct EdgeCommand {
+  std::string manifests;
+  std::string site;  // empty: the only one
+  io::Address listen;
+  io::Address admin;
+  int shards = 0;  // 0: one per core
+  std::string state;
+  std::string ready_file;
+};
+
+struct EngineCommand {
+  engine::LlamaOptions llama;  // no model path: simulated
+  std::string timing_file;
+  io::Address listen;
+  std::string alias;  // the model's name in the API; empty: its own
+  std::string ready_file;
+  int queue = 64;
+};
+
+// `tdn key new`.
+struct KeyNewCommand {
+  cli::KeyNewOptions options;
+};
+
+struct QuantizeCommand {
+  std::string from;
+  std::string to;
+};
+
+// Text to print, and the status to end with: help, the version, or what is wrong.
+struct ToldCommand {
+  int status = 0;
+  std::string text;
+};
+
+using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand,
+                             KeyNewCommand>;
+
+// What of the environment decides defaults.
+struct Environment {
+  std::string state_folder;  // of `tdn up`
+};
+
+// `words` without the program's name.
+[[nodiscard]] Command parse_command_line(std::vector<std::string> words,
+                                         const Environment& environment);
+
+}  // namespace tdn::app

@@ -1,0 +1,137 @@
+#include "app/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace tdn::app {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Command parse(const Words& words) { return parse_command_line(words, {.state_folder = "/state"}); }
+
+template <class T>
+T parsed(const Words& words) {
+  const Command command = parse(words);
+  if (const auto* told = std::get_if<ToldCommand>(&command)) {
+    ADD_FAILURE() << told->text;
+  }
+  return std::get<T>(command);
+}
+
+// The one line that wrong use is told by.
+std::string refused(const Words& words) {
+  const auto told = std::get<ToldCommand>(parse(words));
+  EXPECT_EQ(told.status, 2);
+  EXPECT_EQ(std::count(told.text.begin(), told.text.end(), '\n'), 1) << told.text;
+  EXPECT_TRUE(told.text.starts_with("tdn: ")) << told.text;
+  return told.text;
+}
+
+std::string help(const Words& words) {
+  const auto told = std::get<ToldCommand>(parse(words));
+  EXPECT_EQ(told.status, 0);
+  return told.text;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(CommandLine, UpHasADefaultForEverythingButTheModel) {
+  const auto up = parsed<UpCommand>({"up", "--simulated"});
+  EXPECT_EQ(up.model_file, "");
+  EXPECT_EQ(up.state, "/state");
+  EXPECT_EQ(up.ports.first, 8080);
+  EXPECT_EQ(up.ready_file, "");
+  EXPECT_EQ(up.shards, 1);
+}
+
+TEST(CommandLine, UpTakesItsFlagsInEitherSpelling) {
+  const auto up = parsed<UpCommand>(
+      {"up", "--model=m.gguf", "--state", "here", "--ports", "auto", "--ready-file", "r"});
+  EXPECT_EQ(up.model_file, "m.gguf");
+  EXPECT_EQ(up.state, "here");
+  EXPECT_EQ(up.ports.first, 0);
+  EXPECT_EQ(up.ready_file, "r");
+}
+
+TEST(CommandLine, UpWantsExactlyOneOfModelAndSimulated) {
+  EXPECT_TRUE(has(refused({"up"}), "give --model FILE or --simulated"));
+  EXPECT_TRUE(has(refused({"up", "--model", "m", "--simulated"}), "--simulated"));
+  EXPECT_TRUE(has(refused({"up", "--simulated", "--ports", "x"}), "give auto, or the first port"));
+}
+
+TEST(CommandLine, EdgeListensOnLoopbackAndNowhereElse) {
+  const Words base = {"edge", "--manifests", "m", "--state", "s"};
+  const auto listening = [&](const std::string& address) {
+    Words words = base;
+    words.insert(words.end(), {"--listen", address});
+    return words;
+  };
+  EXPECT_EQ(to_string(parsed<EdgeCommand>(base).listen), "127.0.0.1:8080");
+  EXPECT_EQ(to_string(parsed<EdgeCommand>(listening("[::1]:1")).listen), "[::1]:1");
+  EXPECT_TRUE(has(refused(listening("0.0.0.0:8080")), "only loopback addresses"));
+  EXPECT_TRUE(has(refused(listening("192.168.1.1:80")), "no encryption"));
+  EXPECT_TRUE(has(refused(listening("localhost")), "--listen 'localhost'"));
+  Words admin = base;
+  admin.insert(admin.end(), {"--admin", "[::]:9"});
+  EXPECT_TRUE(has(refused(admin), "--admin [::]:9: only loopback"));
+}
+
+TEST(CommandLine, EdgesAdminPortFollowsItsGatewayToAnyFreeOne) {
+  Words words = {"edge", "--manifests", "m", "--state", "s"};
+  EXPECT_EQ(to_string(parsed<EdgeCommand>(words).admin), "127.0.0.1:8081");
+  words.insert(words.end(), {"--listen", "127.0.0.1:0"});
+  EXPECT_EQ(to_string(parsed<EdgeCommand>(words).admin), "127.0.0.1:0");
+  words.insert(words.end(), {"--admin", "127.0.0.1:7"});
+  EXPECT_EQ(to_string(parsed<EdgeCommand>(words).admin), "127.0.0.1:7");
+}
+
+TEST(CommandLine, EdgeNamesTheFlagThatIsMissing) {
+  EXPECT_TRUE(has(refused({"edge", "--state", "s"}), "--manifests is required"));
+  EXPECT_TRUE(has(refused({"edge", "--manifests", "m"}), "--state is required"));
+}
+
+TEST(CommandLine, EngineAndItsQuantizeAreDifferentCommands) {
+  const auto engine = parsed<EngineCommand>({"engine", "--model", "m.gguf", "--parallel", "4"});
+  EXPECT_EQ(engine.llama.model_path, "m.gguf");
+  EXPECT_EQ(engine.llama.slots, 4);
+  EXPECT_EQ(to_string(engine.listen), "127.0.0.1:8082");
+  const auto quantize = parsed<QuantizeCommand>({"engine", "quantize", "a", "b"});
+  EXPECT_EQ(quantize.from, "a");
+  EXPECT_EQ(quantize.to, "b");
+  EXPECT_TRUE(has(refused({"engine", "quantize", "a"}), "see `tdn engine quantize --help`"));
+  EXPECT_TRUE(has(refused({"engine"}), "give --model FILE or --simulated"));
+}
+
+TEST(CommandLine, KeyNewTakesANameAndAFormat) {
+  EXPECT_EQ(parsed<KeyNewCommand>({"key", "new"}).options.name, "");
+  const auto key = parsed<KeyNewCommand>({"key", "new", "a/b/c", "-o", "json"});
+  EXPECT_EQ(key.options.name, "a/b/c");
+  EXPECT_TRUE(key.options.json);
+  EXPECT_TRUE(has(refused({"key", "new", "-o", "xml"}), "xml"));
+  EXPECT_TRUE(has(refused({"key"}), "see `tdn key --help`"));
+}
+
+TEST(CommandLine, WrongUseSaysWhereToLook) {
+  EXPECT_TRUE(has(refused({}), "see `tdn --help`"));
+  EXPECT_TRUE(has(refused({"fly"}), "there is no command 'fly'"));
+  EXPECT_TRUE(has(refused({"up", "--simulated", "--no-such"}), "--no-such"));
+  EXPECT_TRUE(has(refused({"up", "--simulated", "--shards", "0"}), "see `tdn up --help`"));
+}
+
+TEST(CommandLine, HelpTeachesByExample) {
+  for (const Words& words : {Words{"--help"}, Words{"up", "--help"}, Words{"edge", "--help"},
+                             Words{"engine", "--help"}}) {
+    EXPECT_TRUE(has(help(words), "Examples:")) << words.front();
+  }
+  EXPECT_TRUE(has(help({"up", "--help"}), "(default 8080)")) << help({"up", "--help"});
+}
+
+TEST(CommandLine, VersionIsACommandAndAFlag) {
+  EXPECT_EQ(help({"version"}), help({"--version"}));
+  EXPECT_TRUE(help({"version"}).starts_with("tdn "));
+}
+
+}  // namespace
+}  // namespace tdn::app

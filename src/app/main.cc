@@ -1,0 +1,51 @@
+// The program: reads the command line, runs one role, and tells a failure in one line.
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "app/command_line.h"
+#include "app/roles.h"
+#include "io/signals.h"
+#include "local/state_folder.h"
+
+namespace {
+
+using namespace tdn;
+
+// Help goes to standard output, complaints to standard error.
+int tell(const app::ToldCommand& told) {
+  std::fputs(told.text.c_str(), told.status == 0 ? stdout : stderr);
+  return told.status;
+}
+
+// A failure in one line, and the exit status.
+int tell(const Result<void>& result) {
+  if (!result) {
+    std::fprintf(stderr, "tdn: %s\n", result.error().detail().c_str());
+  }
+  return result ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+struct Execute {
+  int operator()(const app::ToldCommand& command) const { return tell(command); }
+  int operator()(const auto& command) const { return tell(app::run(command)); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Before any thread exists, so that these arrive where they are awaited and nowhere else.
+  io::block_signals({SIGINT, SIGTERM, SIGHUP});
+  ::prctl(PR_SET_NAME, "tdn");  // a child that was started as /proc/self/exe would be called exe
+  const app::Environment environment{
+      .state_folder = local::default_state_folder(std::getenv("XDG_STATE_HOME"),  // NOLINT
+                                                  std::getenv("HOME"))};          // NOLINT
+  const app::Command command =
+      app::parse_command_line(std::vector<std::string>(argv + 1, argv + argc), environment);
+  return std::visit(Execute(), command);
+}

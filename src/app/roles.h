@@ -1,0 +1,15 @@
+// One function per command: wires the parts of that role and runs it until it is stopped or fails.
+#pragma once
+
+#include "app/command_line.h"
+#include "base/result.h"
+
+namespace tdn::app {
+
+[[nodiscard]] Result<void> run(const UpCommand& command);
+[[nodiscard]] Result<void> run(const EdgeCommand& command);
+[[nodiscard]] Result<void> run(const EngineCommand& command);
+[[nodiscard]] Result<void> run(const QuantizeCommand& command);
+[[nodiscard]] Result<void> run(const KeyNewCommand& command);
+
+}  // namespace tdn::app
