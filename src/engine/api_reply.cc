@@ -62,7 +62,7 @@ std::string head(std::string_view id, std::string_view object, std::int64_t crea
 
 }  // namespace
 
-AnswerWriter::AnswerWriter(AnswerKind kind, const EngineFacts& facts, std::string id,
+AnswerWriter::AnswerWriter(AnswerKind kind, const EngineFacts& facts, const std::string& id,
                            std::int64_t created_seconds, const GenerationSettings& settings)
     : kind_(kind),
       include_usage_(settings.include_usage),

@@ -43,7 +43,7 @@ struct Choice {
 // Writes the objects of one answer to chat/completions or completions, which share a head.
 class AnswerWriter {
  public:
-  AnswerWriter(AnswerKind kind, const EngineFacts& facts, std::string id,
+  AnswerWriter(AnswerKind kind, const EngineFacts& facts, const std::string& id,
                std::int64_t created_seconds, const GenerationSettings& settings);
 
   [[nodiscard]] std::string whole(const std::vector<Choice>& choices, Usage usage) const;

@@ -97,7 +97,7 @@ void read_stream(Fields& fields, GenerationSettings& settings) {
   Fields inner(options->get_object());
   inner.flag("include_usage", settings.include_usage);
   inner.flag("continuous_usage_stats", settings.continuous_usage);
-  if (inner.refusal()) {
+  if (inner.refusal() != nullptr) {
     fields.keep("stream_options", "an object whose members are true or false");
   }
 }
@@ -251,14 +251,15 @@ ApiResult<std::vector<Prompt>> read_prompts(Fields& fields, const std::string& n
       return true;
     }
     const json::array* list = item.if_array();
-    std::optional<std::vector<Token>> tokens;
-    if (list != nullptr && !list->empty()) {
-      tokens = read_tokens(*list);
+    if (list == nullptr || list->empty()) {
+      return false;
     }
-    if (tokens) {
-      prompts.emplace_back(*std::move(tokens));
+    std::optional<std::vector<Token>> tokens = read_tokens(*list);
+    if (!tokens) {
+      return false;
     }
-    return tokens.has_value();
+    prompts.emplace_back(*std::move(tokens));
+    return true;
   };
   if (value != nullptr && take(*value)) {
     return prompts;
@@ -284,8 +285,8 @@ ApiResult<Request> parse_with(std::string_view body, const Read& read) {
   }
   Fields fields(*object);
   ApiResult<Request> request = read(fields);
-  if (fields.refusal()) {
-    return tl::unexpected(*fields.refusal());
+  if (const Refusal* refusal = fields.refusal()) {
+    return tl::unexpected(*refusal);
   }
   return request;
 }

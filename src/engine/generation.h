@@ -25,10 +25,11 @@ class Generation final : public JobListener {
   [[nodiscard]] int completion_tokens() const { return completion_tokens_; }
   [[nodiscard]] bool started() const { return completion_tokens_ > 0 || ended_; }
   [[nodiscard]] bool ended() const { return ended_; }
-  // Exactly one of these once ended.
-  [[nodiscard]] const std::optional<Finish>& finish() const { return finish_; }
-  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-  [[nodiscard]] const std::optional<std::vector<float>>& embedding() const { return embedding_; }
+  // Once ended: why it failed, or null.
+  [[nodiscard]] const Error* error() const { return error_ ? &*error_ : nullptr; }
+  // Once ended without an error: how, or the embedding.
+  [[nodiscard]] Finish finish() const { return finish_; }
+  [[nodiscard]] const std::vector<float>& embedding() const { return embedding_; }
 
   // The text since the last call.
   [[nodiscard]] std::string take_text() { return std::exchange(text_, {}); }
@@ -46,9 +47,9 @@ class Generation final : public JobListener {
   bool ended_ = true;  // nothing to cancel before `submit`
   std::string text_;
   int completion_tokens_ = 0;
-  std::optional<Finish> finish_;
+  Finish finish_ = Finish::kStop;
   std::optional<Error> error_;
-  std::optional<std::vector<float>> embedding_;
+  std::vector<float> embedding_;
 };
 
 }  // namespace tdn::engine

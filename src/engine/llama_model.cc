@@ -21,12 +21,12 @@ constexpr int kMostEmbeddingTokens = 512;
 constexpr int kDefaultContext = 2048;
 constexpr int kContextPadding = 256;  // libllama pads each sequence's memory to a multiple
 
-template <auto Function>
+template <auto kFunction>
 struct Release {
   const LlamaApi* api = nullptr;
   template <class T>
   void operator()(T* pointer) const {
-    (api->*Function)(pointer);
+    (api->*kFunction)(pointer);
   }
 };
 using ModelPointer = std::unique_ptr<llama_model, Release<&LlamaApi::llama_model_free>>;

@@ -39,23 +39,23 @@ struct Client final : JobListener {
 class LlamaTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    loaded_ = new Result<LlamaEngine>(
+    loaded = new Result<LlamaEngine>(
         load_llama({.model_path = kModel, .slots = 4, .context = 512, .batch_tokens = 64}));
   }
   static void TearDownTestSuite() {
-    delete loaded_;
-    loaded_ = nullptr;
+    delete loaded;
+    loaded = nullptr;
   }
   void SetUp() override {
-    if (!*loaded_ && loaded_->error().code() == Code::kMissing) {
-      GTEST_SKIP() << loaded_->error().detail() << " (scripts/fetch-engine, scripts/fetch-model)";
+    if (!*loaded && loaded->error().code() == Code::kMissing) {
+      GTEST_SKIP() << loaded->error().detail() << " (scripts/fetch-engine, scripts/fetch-model)";
     }
-    ASSERT_TRUE(*loaded_) << loaded_->error().detail();
+    ASSERT_TRUE(*loaded) << loaded->error().detail();
     scheduler_.emplace(SchedulerLimits{.slots = 4, .context = 512, .batch_tokens = 64},
                        vocabulary());
   }
 
-  static LlamaEngine& engine() { return **loaded_; }
+  static LlamaEngine& engine() { return **loaded; }
   static const Vocabulary& vocabulary() { return *engine().vocabulary; }
 
   static Job job(Client& client, std::string_view question, int max_tokens) {
@@ -85,10 +85,10 @@ class LlamaTest : public testing::Test {
     return client.text;
   }
 
-  static Result<LlamaEngine>* loaded_;
+  static Result<LlamaEngine>* loaded;
   std::optional<Scheduler> scheduler_;
 };
-Result<LlamaEngine>* LlamaTest::loaded_ = nullptr;
+Result<LlamaEngine>* LlamaTest::loaded = nullptr;
 
 TEST_F(LlamaTest, AnswersAQuestion) {
   Client client;

@@ -57,8 +57,9 @@ void Scheduler::cancel(JobId id) {
     return;
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i] && slots_[i]->id == id) {
-      slots_[i].reset();
+    Slot& slot = slots_[i];
+    if (slot && slot->id == id) {
+      slot.reset();
       std::erase(by_age_, static_cast<int>(i));
       ++counters_.cancelled;
       return;
@@ -144,7 +145,9 @@ void Scheduler::plan_decodes() {
 void Scheduler::plan_prefills() {
   int room = limits_.batch_tokens - batch_.decodes;
   for (const int index : by_age_) {
-    const Sequence& sequence = *slots_[static_cast<std::size_t>(index)];
+    const Slot& slot = slots_[static_cast<std::size_t>(index)];
+    TDN_ASSERT(slot.has_value());
+    const Sequence& sequence = *slot;
     const int length = static_cast<int>(sequence.job.prompt.size());
     const int end = std::min(length, sequence.evaluated + room);
     for (int position = sequence.evaluated; position < end; ++position) {
@@ -210,6 +213,7 @@ void Scheduler::take_token(Slot& slot, Token token) {
 
 // A stop string may complete in the text that was held until the end.
 void Scheduler::finish(Slot& slot, Finish finish) {
+  TDN_ASSERT(slot.has_value());
   const std::string text = slot->gate.finish();
   const Finish reason = slot->gate.stopped() ? Finish::kStop : finish;
   ++(reason == Finish::kStop ? counters_.finished_stop : counters_.finished_length);

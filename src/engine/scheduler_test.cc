@@ -354,9 +354,9 @@ TEST(Simulated, AContinuedAnswerGoesOnAsIfNeverCut) {
     return client.text;
   };
   const std::string whole = generate(chat, 20);
-  chat.messages.push_back({Role::kAssistant, whole.substr(0, 4 * 8)});
+  chat.messages.push_back({Role::kAssistant, whole.substr(0, 32)});
   chat.continue_last = true;
-  EXPECT_EQ(generate(chat, 12), whole.substr(4 * 8));
+  EXPECT_EQ(generate(chat, 12), whole.substr(32));
 }
 
 TEST(Simulated, GeneratedTextIsAsManyTokensAsItWas) {

@@ -144,13 +144,13 @@ io::Task<> Service::answer_whole(Connection& connection, const Request& request,
         co_return;
       }
     }
-    if (generation.error()) {
-      co_await refuse(connection, *generation.error());
+    if (const Error* error = generation.error()) {
+      co_await refuse(connection, *error);
       co_return;
     }
     usage.prompt_tokens += request.prompts[i].size();
     usage.completion_tokens += static_cast<std::uint64_t>(generation.completion_tokens());
-    choices.push_back({generation.take_text(), *generation.finish()});
+    choices.push_back({generation.take_text(), generation.finish()});
   }
   co_await send_json(connection, writer_for(request).whole(choices, usage));
 }
@@ -171,7 +171,7 @@ class Service::StreamState {
     for (std::size_t i = 0; i < sent_.size(); ++i) {
       append_events(i, events);
     }
-    if (ended() && !error()) {
+    if (ended() && error() == nullptr) {
       events += request_.settings.include_usage ? writer_.usage_event(usage()) : "";
       events += kDoneEvent;
     }
@@ -183,8 +183,8 @@ class Service::StreamState {
   }
   [[nodiscard]] const Error* error() const {
     for (const Generation& generation : generations_) {
-      if (generation.error()) {
-        return &*generation.error();
+      if (const Error* error = generation.error()) {
+        return error;
       }
     }
     return nullptr;
@@ -200,7 +200,7 @@ class Service::StreamState {
   void append_events(std::size_t index, std::string& events) {
     Generation& generation = generations_[index];
     Sent& sent = sent_[index];
-    if (!generation.started() || generation.error() || sent.finish) {
+    if (!generation.started() || generation.error() != nullptr || sent.finish) {
       return;
     }
     if (!std::exchange(sent.role, true) && request_.kind == AnswerKind::kChat) {
@@ -212,9 +212,9 @@ class Service::StreamState {
     if (!text.empty() || (counted && request_.settings.continuous_usage)) {
       events += writer_.text_event(index, text, usage());
     }
-    if (generation.finish()) {
+    if (generation.ended()) {
       sent.finish = true;
-      events += writer_.finish_event(index, *generation.finish(), usage());
+      events += writer_.finish_event(index, generation.finish(), usage());
     }
   }
 
@@ -340,11 +340,11 @@ io::Task<> Service::embed(Connection& connection, std::string_view body) {
         co_return;
       }
     }
-    if (generation.error()) {
-      co_await refuse(connection, *generation.error());
+    if (const Error* error = generation.error()) {
+      co_await refuse(connection, *error);
       co_return;
     }
-    embeddings.push_back(*generation.embedding());
+    embeddings.push_back(generation.embedding());
   }
   co_await send_json(
       connection, embeddings_body(embeddings, parsed->base64, core_->facts().name, prompt_tokens));

@@ -46,7 +46,7 @@ class Fields {
 
   // "`name` must be `what`".
   void keep(std::string_view name, std::string_view what);
-  [[nodiscard]] const std::optional<Refusal>& refusal() const { return refusal_; }
+  [[nodiscard]] const Refusal* refusal() const { return refusal_ ? &*refusal_ : nullptr; }
 
   // 1, 1.0 and 1e0 are integers.
   [[nodiscard]] static std::optional<std::int64_t> integer(const json::value& value);

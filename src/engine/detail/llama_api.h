@@ -64,7 +64,7 @@ namespace tdn::engine {
   X(llama_vocab_n_tokens)
 
 struct LlamaApi {
-#define TDN_LLAMA_POINTER(name) decltype(&::name) name = nullptr;
+#define TDN_LLAMA_POINTER(name) decltype(&::name) name = nullptr;  // NOLINT: a declaration
   TDN_LLAMA_FUNCTIONS(TDN_LLAMA_POINTER)
 #undef TDN_LLAMA_POINTER
 
