@@ -25,8 +25,8 @@ class InUse {
 };
 
 // What every error of an exchange says about trying again.
-Error as_upstream(Error error, Retry retry) {
-  return {error.code(), Origin::kUpstream, retry, std::move(error).detail()};
+Error as_upstream(const Error& error, Retry retry) {
+  return {error.code(), Origin::kUpstream, retry, error.detail()};
 }
 
 // Bytes behind a complete answer would be taken for the answer to the next request. Asking costs a
@@ -45,6 +45,7 @@ struct Upstream::Idle final : io::StreamWatcher {
       : stream(std::move(its_stream)), since(now) {
     stream->watch(this);
   }
+  virtual ~Idle() = default;
   void on_event(io::Stream& its_stream, io::StreamEvent) override {
     dead = true;
     its_stream.close();
@@ -68,15 +69,15 @@ Exchange::~Exchange() {
   }
 }
 
-Error Exchange::lost(Error error) const {
+Error Exchange::lost(const Error& error) const {
   const bool unanswered = reused_ && !answered_ && error.code() == Code::kClosed;
-  return as_upstream(std::move(error), unanswered ? Retry::kSameRoute : Retry::kOtherRoute);
+  return as_upstream(error, unanswered ? Retry::kSameRoute : Retry::kOtherRoute);
 }
 
 io::Task<Result<void>> Exchange::send(std::span<const io::Slice> slices) {
   Result<void> sent = co_await http::send(*stream_, slices, upstream_.limits_.between_bytes);
   if (!sent) {
-    co_return fail(lost(std::move(sent).error()));
+    co_return fail(lost(sent.error()));
   }
   co_return sent;
 }
@@ -110,7 +111,7 @@ io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_re
     Result<std::size_t> count =
         co_await receive(scratch, until - context.loop().now(), "waiting for the engine's answer");
     if (!count) {
-      co_return fail(lost(std::move(count).error()));
+      co_return fail(lost(count.error()));
     }
     if (*count == 0) {
       co_return fail(lost({Code::kClosed, "the engine closed the connection without an answer"}));
@@ -151,7 +152,7 @@ io::Task<Result<std::optional<std::string_view>>> Exchange::read_body() {
     Result<std::size_t> count = co_await receive(scratch, upstream_.limits_.between_bytes,
                                                  "waiting for more of the engine's answer");
     if (!count) {
-      co_return fail(lost(std::move(count).error()));
+      co_return fail(lost(count.error()));
     }
     if (*count == 0) {
       TDN_CO_TRY_VOID(decoder_.end());
@@ -188,7 +189,7 @@ io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
   Result<std::unique_ptr<io::Stream>> stream = co_await network_.connect(address_);
   being_made.reset();
   if (!stream) {
-    co_return fail(as_upstream(std::move(stream).error(), Retry::kOtherRoute));
+    co_return fail(as_upstream(stream.error(), Retry::kOtherRoute));
   }
   ++opened_;
   co_return std::unique_ptr<Exchange>(new Exchange(*this, std::move(*stream), false));

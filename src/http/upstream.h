@@ -62,7 +62,7 @@ class Exchange {
   Exchange(Upstream& upstream, std::unique_ptr<io::Stream> stream, bool reused);
   [[nodiscard]] io::Task<Result<std::size_t>> receive(std::span<char> into, Duration patience,
                                                       std::string_view what);
-  [[nodiscard]] Error lost(Error error) const;
+  [[nodiscard]] Error lost(const Error& error) const;
 
   Upstream& upstream_;
   std::unique_ptr<io::Stream> stream_;
