@@ -1,0 +1,92 @@
+#include "cli/usage.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/test_edge.h"
+
+namespace tdn::cli {
+namespace {
+
+struct Said {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+Said usage_of(const std::string& state, std::string_view by, Output output) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const UsageOptions options{.state = state, .by = *meter::parse_dimensions(by), .output = output};
+  const int status = usage(options, io::system_disk(), out, err);
+  return {status, out.str(), err.str()};
+}
+
+void write_names(const std::string& folder) {
+  std::ofstream(folder + "/uids.json")
+      << R"({"kinds":{"Model":{"smollm2":{"uid":")" << to_string(test_uid(9))
+      << R"(","version":1,"digest":""}}},"former":[{"kind":"Model","name":"gone","uid":")"
+      << to_string(test_uid(8)) << R"("}]})";
+}
+
+TEST(Usage, SaysInJsonExactlyWhatWasUsed) {
+  const TestFolder folder;
+  TestEdge edge(folder.path());
+  write_names(folder.path());
+  edge.request(9, 21, 8, 12);
+  edge.request(9, 100, 0, 1);
+  edge.stop();
+  const Said said = usage_of(folder.path(), "model", Output::kJson);
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_EQ(said.out,
+            R"({"rows":[{"by":{"model":"smollm2"},"requests":"2","tokens":{"input":"121",)"
+            R"("cachedInput":"8","output":"13"},"amount":"0.00000298","currency":"USD"}],)"
+            R"("completeThrough":"2025-12-31T23:59:59.900000Z","lateSites":[]})"
+            "\n");
+}
+
+TEST(Usage, ReadsARunningEdgeAndItsNamesOfOldAndShowsUidsWhereThereIsNoName) {
+  const TestFolder folder;
+  TestEdge edge(folder.path());
+  write_names(folder.path());
+  edge.request(9, 1, 0, 1);
+  edge.request(8, 1, 0, 1);
+  edge.request(7, 1, 0, 1);
+  const Said said = usage_of(folder.path(), "model,tenant", Output::kTable);
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find("smollm2"), std::string::npos) << said.out;
+  EXPECT_NE(said.out.find("gone"), std::string::npos) << said.out;
+  EXPECT_NE(said.out.find(to_string(test_uid(7))), std::string::npos) << said.out;
+  EXPECT_NE(said.out.find("not yet known to be complete"), std::string::npos) << said.out;
+}
+
+TEST(Usage, AddsUpTheEdgesBelowAFolder) {
+  const TestFolder folder;
+  for (const char* site : {"frankfurt", "paris"}) {
+    TestEdge edge(folder.path() + "/edges/" + site);
+    edge.request(9, 10, 0, 1);
+    edge.stop();
+  }
+  const Said said = usage_of(folder.path(), "tenant", Output::kTable);
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find("         2     20             0       2  0.00000048  USD"),
+            std::string::npos)
+      << said.out;
+  EXPECT_NE(said.out.find("complete through 2025-12-31T23:59:59.900000Z\n"), std::string::npos)
+      << said.out;
+}
+
+TEST(Usage, NamesAFolderWithoutBooksOrThatDoesNotExist) {
+  const TestFolder folder;
+  const Said empty = usage_of(folder.path(), "model", Output::kJson);
+  EXPECT_EQ(empty.status, 1);
+  EXPECT_NE(empty.err.find(folder.path() + ": no journal"), std::string::npos) << empty.err;
+  const Said missing = usage_of(folder.path() + "/none", "model", Output::kJson);
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_NE(missing.err.find("none"), std::string::npos) << missing.err;
+}
+
+}  // namespace
+}  // namespace tdn::cli
