@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -81,6 +83,49 @@ RC_GTEST_PROP(Rate, TheTimeItNamesIsTheFirstThatSucceeds, ()) {
   }
 }
 
+TEST(Rate, NonsenseFromAnEngineClosesALimitForAnHourAtMost) {
+  const Rate rate(1);
+  RateState state = 0;
+  ASSERT_EQ(rate.take(state, 1, kNow), 0s);
+  rate.correct(state, std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(Rate::reset(state, kNow), 1h + 60s);
+  rate.correct(state, std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(Rate::reset(state, kNow), 60s);
+}
+
+RC_GTEST_PROP(Rate, GivingBackLeavesThingsAsIfNothingHadBeenTaken, ()) {
+  const Rate rate(*rc::gen::inRange<std::int64_t>(1, 100'000));
+  RateState state = 0;
+  Instant now = kNow;
+  const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 30'000));
+  for (const int ms : steps) {
+    now += std::chrono::milliseconds(ms);
+    const Duration before = Rate::reset(state, now);
+    const auto units = *rc::gen::inRange<std::int64_t>(0, rate.per_minute() + 1);
+    if (rate.take(state, units, now) == 0s) {
+      rate.correct(state, -units);
+    }
+    RC_ASSERT(Rate::reset(state, now) == before);
+    static_cast<void>(rate.take(state, units / 2, now));
+  }
+}
+
+// Over any stretch of time no more is granted than the stretch earns and one minute's worth.
+RC_GTEST_PROP(Rate, NeverGrantsMoreThanItsRateAndOneMinute, ()) {
+  const Rate rate(*rc::gen::inRange<std::int64_t>(1, 10'000));
+  RateState state = 0;
+  Instant now = kNow;
+  std::int64_t granted = 0;
+  for (int i = 0; i < 100; ++i) {
+    now += std::chrono::milliseconds(*rc::gen::inRange(0, 3'000));
+    const auto units = *rc::gen::inRange<std::int64_t>(1, rate.per_minute() + 1);
+    granted += rate.take(state, units, now) == 0s ? units : 0;
+    const double earned = static_cast<double>((now - kNow + 60s).count()) / 60e9 *
+                          static_cast<double>(rate.per_minute());
+    RC_ASSERT(static_cast<double>(granted) <= earned * (1 + 1e-6) + 1e-6);
+  }
+}
+
 class Levels : public ::testing::Test {
  protected:
   Limiter limiter(const Limits& limits) { return {limits, std::make_shared<Spent>()}; }
@@ -104,6 +149,50 @@ TEST_F(Levels, OneRefusalTakesNothingAnywhere) {
   EXPECT_EQ(state.tokens->remaining, 0);
   EXPECT_EQ(state.tokens->limit, 20);
   EXPECT_EQ(key.spent()->running, 1);
+}
+
+TEST_F(Levels, ARefusalShowsWhatIsLeft) {
+  const Limiter key = limiter({.requests_per_minute = 1});
+  const std::array levels{&key};
+  Reservation first;
+  ASSERT_FALSE(first.take(levels, 0, kNow).has_value());
+  Reservation second;
+  ASSERT_TRUE(second.take(levels, 0, kNow).has_value());
+  EXPECT_EQ(second.state(kNow).requests->remaining, 0);
+  EXPECT_EQ(second.state(kNow).requests->reset, 60s);
+}
+
+TEST_F(Levels, ShardsTogetherStayWithinEveryLimitAndLeaveNothingBehind) {
+  const Limiter key = limiter({.concurrency = 2});
+  const Limiter tenant = limiter({.requests_per_minute = 500, .tokens_per_minute = 1'000'000});
+  const std::array levels{&key, &tenant};
+  std::atomic<int> admitted = 0;
+  std::atomic<int> open = 0;
+  std::atomic<int> most = 0;
+  {
+    std::vector<std::jthread> shards;
+    for (int shard = 0; shard < 4; ++shard) {
+      shards.emplace_back([&] {
+        for (int i = 0; i < 2'000; ++i) {
+          Reservation reservation;
+          if (reservation.take(levels, 100, kNow)) {
+            continue;
+          }
+          ++admitted;
+          const int now = ++open;
+          int seen = most;
+          while (seen < now && !most.compare_exchange_weak(seen, now)) {
+          }
+          reservation.settle(0);
+          --open;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(admitted, 500);
+  EXPECT_LE(most, 2);
+  EXPECT_EQ(key.spent()->running, 0);
+  EXPECT_EQ(Rate::reset(tenant.spent()->tokens, kNow), 0s);
 }
 
 TEST_F(Levels, SettlingCorrectsEachLevelFromWhatItReserved) {

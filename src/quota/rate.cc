@@ -10,6 +10,7 @@ namespace {
 __extension__ using Wide = __int128;
 
 constexpr std::int64_t kMinute = 60'000'000'000;
+constexpr std::int64_t kMostCorrection = 60 * kMinute;
 
 }  // namespace
 
@@ -18,7 +19,9 @@ Rate::Rate(std::int64_t per_minute) : per_minute_(per_minute) {
 }
 
 std::int64_t Rate::time_for(std::int64_t units) const {
-  return static_cast<std::int64_t>(static_cast<Wide>(units) * kMinute / per_minute_);
+  const Wide time = static_cast<Wide>(units) * kMinute / per_minute_;
+  return static_cast<std::int64_t>(
+      std::clamp(time, -static_cast<Wide>(kMostCorrection), static_cast<Wide>(kMostCorrection)));
 }
 
 Duration Rate::take(RateState& state, std::int64_t units, Instant now) const {

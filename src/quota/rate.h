@@ -24,7 +24,9 @@ class Rate {
   // Takes `units` now, or not at all: then the time until they fit. More than a minute's worth
   // counts as a minute's worth, or it would never fit.
   [[nodiscard]] Duration take(RateState& state, std::int64_t units, Instant now) const;
-  // The truth differs from what was taken by so much: positive takes more, even into debt.
+  // The truth differs from what was taken by so much: positive takes more, even into debt, but
+  // never more than an hour's worth: an engine that reports nonsense must not close a limit for
+  // ever.
   void correct(RateState& state, std::int64_t units) const;
 
   [[nodiscard]] std::int64_t per_minute() const { return per_minute_; }

@@ -49,6 +49,7 @@ Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this != &other) {
     release();
     levels_ = other.levels_;
+    asked_ = std::exchange(other.asked_, 0);
     count_ = std::exchange(other.count_, 0);
     tokens_ = other.tokens_;
     settled_ = other.settled_;
@@ -65,6 +66,8 @@ std::optional<Refusal> Reservation::take(std::span<const Limiter* const> levels,
   TDN_CHECK(count_ == 0 && levels.size() <= kLevels);
   tokens_ = tokens;
   settled_ = false;
+  asked_ = levels.size();
+  std::copy(levels.begin(), levels.end(), levels_.begin());
   for (std::size_t level = 0; level < levels.size(); ++level) {
     if (std::optional<Refusal> refused = take_from(*levels[level], level, now)) {
       while (count_ > 0) {
@@ -72,7 +75,7 @@ std::optional<Refusal> Reservation::take(std::span<const Limiter* const> levels,
       }
       return refused;
     }
-    levels_[count_++] = levels[level];
+    ++count_;
   }
   return std::nullopt;
 }
@@ -137,7 +140,7 @@ void Reservation::release() {
 
 LimitState Reservation::state(Instant now) const {
   LimitState state;
-  for (std::size_t level = 0; level < count_; ++level) {
+  for (std::size_t level = 0; level < asked_; ++level) {
     const Limiter& limiter = *levels_[level];
     keep_tightest(state.requests, limiter.requests_, limiter.spent_->requests, now);
     keep_tightest(state.tokens, limiter.tokens_, limiter.spent_->tokens, now);

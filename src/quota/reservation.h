@@ -79,6 +79,7 @@ class Reservation {
   // The request used so many tokens. Once; without it what was reserved stays spent.
   void settle(std::int64_t tokens);
 
+  // What is left at the levels that were asked, whether they took the request or one refused it.
   [[nodiscard]] LimitState state(Instant now) const;
 
  private:
@@ -88,7 +89,8 @@ class Reservation {
   [[nodiscard]] static std::int64_t reserved(const Limiter& limiter, std::int64_t tokens);
 
   std::array<const Limiter*, kLevels> levels_{};
-  std::size_t count_ = 0;
+  std::size_t asked_ = 0;  // levels to show
+  std::size_t count_ = 0;  // levels that were taken from
   std::int64_t tokens_ = 0;
   bool settled_ = false;
 };
