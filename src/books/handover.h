@@ -57,7 +57,7 @@ class Handover final : public io::Message {
   }
 
   void receive() override { owner_.returned(*this); }
-  void send_back() { mailbox_.post(*this); }
+  void send_back() { wakes_shard ? mailbox_.post(*this) : mailbox_.post_quietly(*this); }
   void clear() {
     operations.clear();
     bytes.clear();
@@ -65,6 +65,7 @@ class Handover final : public io::Message {
     results.clear();
     wants_sync = false;
     wakes_writer = false;
+    wakes_shard = false;
   }
   [[nodiscard]] std::uint32_t shard() const { return shard_; }
 
@@ -74,6 +75,7 @@ class Handover final : public io::Message {
   std::vector<std::uint64_t> results;         // one per waiter, written by the writer
   bool wants_sync = false;
   bool wakes_writer = false;
+  bool wakes_shard = false;  // somebody waits for it, or for room for more
 
   Handover* next = nullptr;  // in the writer's queue
 

@@ -184,6 +184,8 @@ void ShardBooks::flush() {
   fail_point("books.before_handover");
   Handover* handover = current_;
   current_ = nullptr;
+  // With many on the way, this shard may soon have to wait for one to come back.
+  handover->wakes_shard = !handover->results.empty() || on_the_way >= kMostHandovers / 2;
   writer_.push(*handover);
 }
 

@@ -2,9 +2,10 @@
 // sync is written as soon as that sync is back, so batches grow with the load by themselves.
 #pragma once
 
-#include <condition_variable>
+#include <semaphore.h>
+
+#include <atomic>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -31,13 +32,13 @@ class WriterThread final : private WriterSignal {
   void run();
   Result<void> turn();
   bool wait();  // false: stop
+  void sleep(Instant until);
 
   Writer& writer_;
   const Clock& clock_;
   const std::function<void(const Error&)> fatal_;
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  bool stopping_ = false;  // under the mutex
+  sem_t roused_;  // one system call to wake and one to sleep, where a condition variable takes five
+  std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 

@@ -22,12 +22,18 @@ class FunctionMessage final : public Message {
 
 }  // namespace
 
-void Mailbox::post(Message& message) {
+void Mailbox::push(Message& message) {
   Message* head = head_.load(std::memory_order_relaxed);
   do {
     message.next_ = head;
   } while (!head_.compare_exchange_weak(head, &message, std::memory_order_seq_cst,
                                         std::memory_order_relaxed));
+}
+
+void Mailbox::post_quietly(Message& message) { push(message); }
+
+void Mailbox::post(Message& message) {
+  push(message);
   // Paired with prepare_to_sleep: either it sees the message or we see that it sleeps.
   if (sleeping_.load(std::memory_order_seq_cst) &&
       sleeping_.exchange(false, std::memory_order_seq_cst)) {

@@ -34,7 +34,10 @@ class Mailbox {
 
   // From any thread. A message is in at most one mailbox at a time.
   void post(Message& message);
-  // The same for a function, at the price of an allocation: for rare things (reload, scrape, stop).
+  // The same, but the loop is left asleep: for what it need not know before its next turn.
+  void post_quietly(Message& message);
+  // As `post`, for a function, at the price of an allocation: for rare things (reload, scrape,
+  // stop).
   void post(std::function<void()> function);
 
   // By the loop only. `drain` returns whether anything was received.
@@ -44,6 +47,8 @@ class Mailbox {
   bool prepare_to_sleep();
 
  private:
+  void push(Message& message);
+
   Poller& poller_;
   std::atomic<Message*> head_ = nullptr;  // newest first
   std::atomic<bool> sleeping_ = false;
