@@ -49,8 +49,8 @@ struct Declared {
 void add_count(CLI::App& app, const std::string& flag, int& count, const std::string& what,
                int least, int most) {
   app.add_option(flag, count, what)
+      ->check(CLI::Range(least, most).description(""))
       ->type_name("N")
-      ->check(CLI::Range(least, most))
       ->capture_default_str();
 }
 
@@ -128,8 +128,8 @@ Examples:
          "--listen has port 0)")
       ->type_name("ADDR");
   app->add_option("--shards", flags->command.shards, "Threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256));
+      ->check(CLI::Range(1, 256).description(""))
+      ->type_name("N");
   app->add_option("--state", flags->command.state, "Keep books and identities here")
       ->type_name("DIR")
       ->required();
@@ -180,8 +180,8 @@ Examples:
   add_count(*app, "--queue", command.queue, "Requests that may wait", 0, 100'000);
   app->add_option("--context", command.llama.context,
                   "Tokens per request (default: the model's, at most 2048)")
-      ->type_name("N")
-      ->check(CLI::Range(16, 1 << 20));
+      ->check(CLI::Range(16, 1 << 20).description(""))
+      ->type_name("N");
   add_count(*app, "--threads", command.llama.threads, "Cores to decode with", 1, 256);
   app->add_option("--library", command.llama.library_folder,
                   "Where libllama is (default: where scripts/fetch-engine put it)")
@@ -215,7 +215,7 @@ Examples:
   tdn key new demo/playground/laptop       the key, and a whole Key manifest)");
   app->add_option("name", command->options.name, "tenant/project/key, for a whole manifest");
   app->add_option("-o,--output", *json, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(CLI::IsMember({"text", "json"}).description(""))
       ->capture_default_str();
   return {app, [command, json]() -> Result<Command> {
             command->options.json = *json == "json";

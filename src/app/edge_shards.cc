@@ -163,6 +163,9 @@ io::Task<> EdgeShards::drain(Duration grace) {
 }
 
 void EdgeShards::stop() {
+  if (std::exchange(stopped_, true)) {
+    return;
+  }
   shards_.on_each(
       [this](io::Shard& shard) { parts_[static_cast<std::size_t>(shard.index)].reset(); });
   shards_.stop();

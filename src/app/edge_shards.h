@@ -47,6 +47,7 @@ class EdgeShards {
   const http::ServerLimits limits_;
   io::Shards shards_;
   std::vector<std::unique_ptr<Part>> parts_;  // by shard; each touched on its thread alone
+  bool stopped_ = false;
 };
 
 }  // namespace tdn::app

@@ -12,6 +12,10 @@
 
 namespace tdn::local {
 
+namespace {
+constexpr Exit kStopped{.killed = false, .number = 0};
+}  // namespace
+
 struct Supervisor::Kept {
   explicit Kept(ChildSpec what) : spec(std::move(what)) {}
 
@@ -21,7 +25,8 @@ struct Supervisor::Kept {
   Duration delay{};              // before the next start
   bool was_ready = false;        // in any run
   bool stopping = false;
-  io::Event stop;  // wakes it from waiting for the next start
+  bool killed = false;  // by us
+  io::Event stop;       // wakes it from waiting for the next start
   bool is_gone = false;
   io::Event gone;  // for `stop`
 };
@@ -107,6 +112,13 @@ io::Task<> Supervisor::watch(Kept& kept) {
 
 bool Supervisor::report_end(Kept& kept, const Result<Exit>& end, const std::string& last_words) {
   if (kept.stopping) {
+    const Exit exit = end.value_or(kStopped);
+    const bool as_asked = exit == kStopped || exit.number == SIGTERM || kept.killed;
+    if (!as_asked) {
+      events_.on_failed(kept.spec,
+                        Error(Code::kInternalError,
+                              fmt::format("ended with {} when it was to stop", to_string(exit))));
+    }
     return false;
   }
   const bool by_itself = !end || !end->killed;
@@ -165,6 +177,7 @@ io::Task<> Supervisor::stop_stage(int stage, Instant deadline) {
 void Supervisor::signal_all(std::span<Kept* const> some, int number) {
   for (Kept* kept : some) {
     if (kept->child) {
+      kept->killed = kept->killed || number == SIGKILL;
       kept->child->signal(number);
     }
   }
@@ -174,6 +187,7 @@ void Supervisor::kill_all() {
   impatient_ = true;
   for (const std::unique_ptr<Kept>& kept : kept_) {
     if (kept->child) {
+      kept->killed = true;
       kept->child->signal(SIGKILL);
     }
   }

@@ -38,7 +38,7 @@ class SupervisorEvents {
   // It will be started again in `delay`.
   virtual void on_ended(const ChildSpec& child, Exit exit, const std::string& last_words,
                         Duration delay) = 0;
-  // It will not: it failed before it was ever ready.
+  // It will not: it failed before it was ever ready, or did not end well when it was to stop.
   virtual void on_failed(const ChildSpec& child, const Error& error) = 0;
 
  protected:

@@ -128,7 +128,7 @@ TEST_F(SupervisorTest, StopsTheHigherStageFirst) {
   // Each appends its name when it is told to stop; what it waits with is told too.
   const auto noting = [&](const std::string& name) {
     return fmt::format(
-        "trap 'echo {0} >>{1}; kill $!; exit' TERM; tail -f /dev/null & echo up "
+        "trap 'echo {0} >>{1}; kill $!; exit 0' TERM; tail -f /dev/null & echo up "
         ">{2}.new; mv {2}.new {2}; wait",
         name, folder / "order", folder / (name + ".ready"));
   };
@@ -153,6 +153,16 @@ TEST_F(SupervisorTest, WhoIgnoresTheRequestToStopIsKilledAtTheDeadline) {
   clock.advance(1ms);
   until([&] { return stopped; });
   EXPECT_EQ(supervisor.pid("engine"), 0);
+}
+
+TEST_F(SupervisorTest, ACrashWhileStoppingIsTold) {
+  supervisor.start(spec("edge", fmt::format("trap 'kill -SEGV $$' TERM; tail -f /dev/null & echo "
+                                            "up >{0}.new; mv {0}.new {0}; wait",
+                                            folder / "edge.ready")));
+  until_told("ready edge");
+  stop(kNever);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[1], "failed edge: ended with signal 11 (Segmentation fault) when it was to stop");
 }
 
 TEST_F(SupervisorTest, ImpatienceKillsAtOnce) {

@@ -53,6 +53,9 @@ io::Task<Result<void>> LocalNetwork::run() {
   if (!options_.ready_file.empty()) {
     remove_file(options_.ready_file);
   }
+  if (outcome && failure_) {
+    co_return fail(*failure_);  // something did not stop well
+  }
   co_return outcome;
 }
 
@@ -148,10 +151,11 @@ Result<void> LocalNetwork::require_free(std::uint16_t port, std::string_view pur
   if (listener) {
     return {};
   }
+  const std::string& why = listener.error().detail();
   return fail(Code::kUnavailable,
-              fmt::format("port {}, for the {}, cannot be used ({}): stop what uses it, or give "
-                          "--ports auto or another first port",
-                          port, purpose, listener.error().detail()));
+              fmt::format("port {}, for the {}: {}; stop what uses it, or give --ports auto or "
+                          "another first port",
+                          port, purpose, why.substr(0, why.find(';'))));
 }
 
 void LocalNetwork::start_engine(std::string_view site, std::uint16_t port) {

@@ -202,7 +202,7 @@ TEST_F(UpTest, AFixedPortInUseIsNamedWithTheRemedyBeforeAnythingStarts) {
   until([&] { return outcome.has_value(); });
   ASSERT_FALSE(outcome->has_value());
   const std::string detail = outcome->error().detail();
-  EXPECT_TRUE(detail.starts_with(fmt::format("port {}, for the gateway, cannot be used", taken)))
+  EXPECT_TRUE(detail.starts_with(fmt::format("port {}, for the gateway: cannot listen", taken)))
       << detail;
   EXPECT_NE(detail.find("--ports auto"), std::string::npos);
   EXPECT_EQ(said, "");
