@@ -78,8 +78,15 @@ run_tests_of() {
     python3 "$ROOT/scripts/lib/run_gtests.py" "$JOBS" "$seconds" "${programs[@]}"
 }
 
+# The real model, as far as it can be had; without it the tests say that they skip it.
+need_model() {
+  need_engine
+  step fetch-model "getting the model SmolLM2-135M-Instruct" "$ROOT/scripts/fetch-model" || true
+}
+
 stage_unit() {
   local tests
+  need_model
   configure_preset asan
   mapfile -t tests < <(targets_ending asan _test | grep -vx sim_test || true)
   build_preset asan "${tests[@]}"
@@ -143,8 +150,7 @@ print(r["numPassedTests"], r["numFailedTests"] + (r["numFailedTestSuites"] > 0 a
 }
 
 stage_e2e() {
-  # The real model, as far as it can be had; without it the tests say that they skip it.
-  step fetch-model "getting the model SmolLM2-135M-Instruct" "$ROOT/scripts/fetch-model" || true
+  need_model
   run_vitest e2e/ harness/
 }
 

@@ -22,10 +22,6 @@ bool is_empty(const json::value& value) {
          (value.is_string() && value.get_string().empty());
 }
 bool is_none(const json::value& value) { return value.is_string() && value.get_string() == "none"; }
-bool is_at_most(const json::value& value, std::int64_t most) {
-  const std::optional<std::int64_t> number = Fields::integer(value);
-  return number && *number >= 0 && *number <= most;
-}
 bool is_text_format(const json::value& value) {
   const json::value* type = value.is_object() ? value.get_object().if_contains("type") : nullptr;
   return type != nullptr && type->is_string() && type->get_string() == "text";
@@ -38,8 +34,8 @@ bool is_text_modality(const json::value& value) {
 
 void refuse_what_is_lacking(Fields& fields) {
   const auto nothing = [](const json::value&) { return false; };
-  const auto one = [](const json::value& value) { return is_at_most(value, 1); };
-  const auto zero = [](const json::value& value) { return is_at_most(value, 0); };
+  const auto one = [](const json::value& value) { return Fields::integer(value) == 1; };
+  const auto zero = [](const json::value& value) { return Fields::integer(value) == 0; };
   fields.lacks("tools", is_empty, "leave it out");
   fields.lacks("tool_choice", is_none, "leave it out, or say none");
   fields.lacks("functions", is_empty, "leave it out");
