@@ -19,6 +19,7 @@ Examples:
   tdn up --model FILE.gguf        the same with a real model
   tdn edge --manifests DIR --state DIR
                                   one edge, from manifests that you wrote
+  tdn usage --by key              what was used, exactly, and what it costs
   tdn COMMAND --help              what a command takes
 
 Exit status: 0 done, 1 failed, 2 wrong use.)";
@@ -223,6 +224,50 @@ Examples:
           }};
 }
 
+Declared declare_usage(CLI::App& root, const Environment& environment) {
+  struct Flags {
+    UsageCommand command;
+    std::string by = "model";
+    std::string output = "table";
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* app = root.add_subcommand("usage", "What was used and what it costs, from the books");
+  app->footer(R"(
+Examples:
+  tdn usage                                by model, of the network of `tdn up`
+  tdn usage --by tenant,model --state DIR
+  tdn usage --by endpoint -o json)");
+  app->add_option("--by", flags->by,
+                  "tenant, project, key, model, site or endpoint; several with commas")
+      ->type_name("WHAT")
+      ->capture_default_str();
+  flags->command.options.state = environment.state_folder;
+  app->add_option("--state", flags->command.options.state, "Of the network or edge")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app->add_option("-o,--output", flags->output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}).description(""))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  return {app, [flags]() -> Result<Command> {
+            TDN_TRY(flags->command.options.by, meter::parse_dimensions(flags->by));
+            flags->command.options.output =
+                flags->output == "json" ? cli::Output::kJson : cli::Output::kTable;
+            return flags->command;
+          }};
+}
+
+Declared declare_journal(CLI::App& journal, bool check) {
+  auto command = std::make_shared<JournalCommand>();
+  command->check = check;
+  CLI::App* app = check ? journal.add_subcommand("check", "Prove a journal whole")
+                        : journal.add_subcommand("dump", "Print every frame as a line of JSON");
+  app->add_option("folder", command->folder, "A state folder, or the folder of a journal")
+      ->type_name("DIR")
+      ->required();
+  return {app, [command]() -> Result<Command> { return *command; }};
+}
+
 std::string called(const CLI::App* app) {
   return app->get_parent() == nullptr ? "tdn" : called(app->get_parent()) + " " + app->get_name();
 }
@@ -269,8 +314,16 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   root.set_version_flag("--version", "tdn " TDN_VERSION);
   CLI::App* version = root.add_subcommand("version", "Print the version");
   const Declared engine = declare_engine(root);
-  const std::vector<Declared> all = {declare_up(root, environment), declare_edge(root), engine,
-                                     declare_quantize(*engine.app), declare_key_new(root)};
+  CLI::App* journal = root.add_subcommand("journal", "The books of an edge, for people");
+  journal->require_subcommand(1);
+  const std::vector<Declared> all = {declare_usage(root, environment),
+                                     declare_journal(*journal, true),
+                                     declare_journal(*journal, false),
+                                     declare_up(root, environment),
+                                     declare_edge(root),
+                                     engine,
+                                     declare_quantize(*engine.app),
+                                     declare_key_new(root)};
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {
     return wrong_use(root, fmt::format("there is no command '{}'", words.front()));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/key.h"
+#include "cli/usage.h"
 #include "engine/llama_model.h"
 #include "io/network.h"
 #include "local/ports.h"
@@ -47,6 +48,17 @@ struct KeyNewCommand {
   cli::KeyNewOptions options;
 };
 
+// `tdn usage`.
+struct UsageCommand {
+  cli::UsageOptions options;
+};
+
+// `tdn journal dump DIR`, `tdn journal check DIR`.
+struct JournalCommand {
+  bool check = false;
+  std::string folder;
+};
+
 struct QuantizeCommand {
   std::string from;
   std::string to;
@@ -59,7 +71,7 @@ struct ToldCommand {
 };
 
 using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand,
-                             KeyNewCommand>;
+                             KeyNewCommand, UsageCommand, JournalCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

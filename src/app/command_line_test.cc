@@ -113,6 +113,27 @@ TEST(CommandLine, KeyNewTakesANameAndAFormat) {
   EXPECT_TRUE(has(refused({"key"}), "see `tdn key --help`"));
 }
 
+TEST(CommandLine, UsageGroupsByWhatIsNamed) {
+  using enum meter::Dimension;
+  const auto plain = parsed<UsageCommand>({"usage"});
+  EXPECT_EQ(plain.options.by, std::vector{kModel});
+  EXPECT_EQ(plain.options.state, "/state");
+  EXPECT_EQ(plain.options.output, cli::Output::kTable);
+  const auto usage =
+      parsed<UsageCommand>({"usage", "--state", "s", "--by", "tenant,endpoint", "-o", "json"});
+  EXPECT_EQ(usage.options.by, (std::vector{kTenant, kEndpoint}));
+  EXPECT_EQ(usage.options.output, cli::Output::kJson);
+  EXPECT_TRUE(has(refused({"usage", "--by", "colour"}), "colour"));
+}
+
+TEST(CommandLine, JournalDumpsOrChecksAFolder) {
+  EXPECT_FALSE(parsed<JournalCommand>({"journal", "dump", "d"}).check);
+  const auto check = parsed<JournalCommand>({"journal", "check", "d"});
+  EXPECT_TRUE(check.check);
+  EXPECT_EQ(check.folder, "d");
+  EXPECT_TRUE(has(refused({"journal", "check"}), "see `tdn journal check --help`"));
+}
+
 TEST(CommandLine, WrongUseSaysWhereToLook) {
   EXPECT_TRUE(has(refused({}), "see `tdn --help`"));
   EXPECT_TRUE(has(refused({"fly"}), "there is no command 'fly'"));

@@ -23,6 +23,8 @@ int tell(const app::ToldCommand& told) {
   return told.status;
 }
 
+int tell(int status) { return status; }
+
 // A failure in one line, and the exit status.
 int tell(const Result<void>& result) {
   if (!result) {
