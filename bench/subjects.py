@@ -99,7 +99,7 @@ class Edge:
         with open(os.open(credential, os.O_WRONLY | os.O_CREAT, 0o600), 'w') as f:
             f.write(UPSTREAM_KEY)
         price = {'currency': 'USD', 'perMillion': {'input': '0.02', 'output': '0.04'}}
-        limits = {'requestsPerMinute': 1_000_000_000, 'tokensPerMinute': 1_000_000_000_000,
+        limits = {'requestsPerMinute': 1_000_000_000, 'tokensPerMinute': 1_000_000_000,
                   'concurrency': 100_000}
         objects = [
             ('Site', 'bench', {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -9,27 +10,27 @@ namespace {
 // Whether a byte would end the line, and so begin a field of somebody else's making.
 bool breaks_line(std::string_view text) {
   // Eight bytes at a time, each tested for being one of three: a byte of `x` is zero where the word
-  // holds the character, and (x - 0x01…) & ~x & 0x80… finds zero bytes.
+  // holds the character, and (x - 0x01…) & ~x & 0x80… is not zero if any byte of x is.
   constexpr std::uint64_t kOnes = 0x0101010101010101U;
   constexpr std::uint64_t kHighs = 0x8080808080808080U;
   const auto has = [](std::uint64_t word, std::uint64_t character) {
     const std::uint64_t x = word ^ (kOnes * character);
     return (x - kOnes) & ~x & kHighs;
   };
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
+  const auto word_breaks = [&](std::size_t at) {
     std::uint64_t word = 0;
     std::memcpy(&word, text.data() + at, sizeof word);
-    if ((has(word, '\r') | has(word, '\n') | has(word, 0)) != 0) {
+    return (has(word, '\r') | has(word, '\n') | has(word, 0)) != 0;
+  };
+  if (text.size() < 8) {
+    return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  }
+  for (std::size_t at = 0; at + 8 < text.size(); at += 8) {
+    if (word_breaks(at)) {
       return true;
     }
   }
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\r' || text[at] == '\n' || text[at] == '\0') {
-      return true;
-    }
-  }
-  return false;
+  return word_breaks(text.size() - 8);
 }
 
 }  // namespace
@@ -123,10 +124,19 @@ HeadWriter& HeadWriter::request(std::string_view method, std::string_view target
 }
 
 HeadWriter& HeadWriter::field(std::string_view name, std::string_view value) {
-  put_checked(name);
-  put(": ");
-  put_checked(value);
-  put("\r\n");
+  const std::size_t size = name.size() + value.size() + 4;
+  if (size > buffer_.size() - used_ || breaks_line(name) || breaks_line(value)) {
+    broken_ = true;
+    return *this;
+  }
+  char* at = buffer_.data() + used_;
+  at = std::copy(name.begin(), name.end(), at);
+  *at++ = ':';
+  *at++ = ' ';
+  at = std::copy(value.begin(), value.end(), at);
+  *at++ = '\r';
+  *at = '\n';
+  used_ += size;
   return *this;
 }
 

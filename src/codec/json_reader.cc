@@ -48,8 +48,9 @@ __m128i load16(const char* at) { return _mm_loadu_si128(reinterpret_cast<const _
 const char* find_string_end(const char* next, const char* end, bool& non_ascii) {
 #if defined(__SSE2__)
   __m128i seen = _mm_setzero_si128();
-  while (end - next >= 16) {
-    if (end - next >= 64) {
+  // Names and most values end within the first sixteen bytes.
+  for (bool first = true; end - next >= 16; first = false) {
+    if (!first && end - next >= 64) {
       const __m128i a = load16(next);
       const __m128i b = load16(next + 16);
       const __m128i c = load16(next + 32);

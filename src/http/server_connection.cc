@@ -232,6 +232,7 @@ void ServerConnection::drop_request() {
 void ServerConnection::release_request() {
   TDN_CHECK(body_read_);
   drop_request();
+  parser_ = {};  // the remembered head too
   if (received_ == 0) {
     buffer_.reset();
     capacity_ = 0;

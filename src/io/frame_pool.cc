@@ -20,8 +20,8 @@ void release_frame(void* frame, std::size_t size) noexcept { ::operator delete(f
 
 namespace {
 
-constexpr std::size_t kGrain = 256;
-constexpr std::size_t kClasses = 64;
+constexpr std::size_t kGrain = 64;  // an open stream holds a dozen frames: rounding up costs memory
+constexpr std::size_t kClasses = 256;
 
 struct FreeFrame {
   FreeFrame* next;
