@@ -180,12 +180,8 @@ class Checker {
 
 }  // namespace
 
-void CborWriter::head(unsigned major, std::uint64_t value) {
+void CborWriter::long_head(unsigned major, std::uint64_t value) {
   const auto top = static_cast<std::uint8_t>(major << 5U);
-  if (value < kOneByte) {
-    *out_.grow(1) = static_cast<std::uint8_t>(top | value);
-    return;
-  }
   const std::size_t length = shortest_head(value);
   std::uint8_t* at = out_.grow(length);
   const std::size_t more = length - 1;

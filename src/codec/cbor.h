@@ -42,7 +42,14 @@ class CborWriter {
   void boolean(bool value) { *out_.grow(1) = value ? 0xf5 : 0xf4; }
 
  private:
-  void head(unsigned major, std::uint64_t value);
+  void head(unsigned major, std::uint64_t value) {
+    if (value < 24) [[likely]] {
+      *out_.grow(1) = static_cast<std::uint8_t>(major << 5U | value);
+      return;
+    }
+    long_head(major, value);
+  }
+  void long_head(unsigned major, std::uint64_t value);  // from 24 up
 
   ByteBuffer& out_;
 };

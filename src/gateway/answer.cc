@@ -1,6 +1,4 @@
 // What goes into the head of an answer, and answers of our own.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -83,8 +81,9 @@ Result<void> Gateway::begin_answer(Request& request, const Leg& leg,
   add_common(request, headers);
   const domain::Snapshot& snapshot = request.snapshot();
   const domain::Endpoint& endpoint = snapshot[leg.endpoint];
-  headers.add_copy("tdn-route", fmt::format("{}/{}; reason={}", snapshot[endpoint.site].name,
-                                            endpoint.name, leg.reason));
+  std::string route = snapshot[endpoint.site].name;
+  route.append("/").append(endpoint.name).append("; reason=").append(leg.reason);
+  headers.add_copy("tdn-route", route);
   if (leg.simulated) {
     headers.add("tdn-simulated", "true");
   }

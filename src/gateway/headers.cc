@@ -60,10 +60,15 @@ std::uint64_t retry_after_seconds(Duration duration) {
 }
 
 std::string server_timing(Duration edge, Duration engine) {
-  const auto ms = [](Duration duration) {
-    return static_cast<double>(std::max(duration, Duration::zero()).count()) / 1e6;
+  const auto append = [](std::string& text, Duration duration) {
+    const Duration rounded = std::max(duration, Duration::zero()) + 50us;  // to a tenth of a ms
+    text.append(std::to_string(rounded / 1ms)).append(1, '.');
+    text.append(std::to_string(rounded % 1ms / 100us));
   };
-  return fmt::format("edge;dur={:.1f}, engine;dur={:.1f}", ms(edge), ms(engine));
+  std::string text = "edge;dur=";
+  append(text, edge);
+  append(text.append(", engine;dur="), engine);
+  return text;
 }
 
 }  // namespace tdn::gateway

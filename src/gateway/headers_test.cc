@@ -17,6 +17,12 @@ TEST(Headers, DurationsReadAsOpenAIWritesThem) {
   EXPECT_EQ(limit_duration(3723s), "1h2m3s");
 }
 
+TEST(Headers, TimesAreToldInTenthsOfAMillisecond) {
+  EXPECT_EQ(server_timing(0s, -1s), "edge;dur=0.0, engine;dur=0.0");
+  EXPECT_EQ(server_timing(149us, 12'950us), "edge;dur=0.1, engine;dur=13.0");
+  EXPECT_EQ(server_timing(2s, 150us), "edge;dur=2000.0, engine;dur=0.2");
+}
+
 TEST(Headers, RetryAfterIsNeverZero) {
   EXPECT_EQ(retry_after_seconds(0s), 1U);
   EXPECT_EQ(retry_after_seconds(1001ms), 2U);

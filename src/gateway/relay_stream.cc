@@ -153,6 +153,9 @@ class StreamRelay {
       const io::Slice slice(early_);
       Result<void> sent = co_await request.client.write(std::span(&slice, 1));
       early_ = {};
+      // No other endpoint will be asked: a stream that lasts minutes need not hold its request.
+      request.body = {};
+      request.client.release_request();
       co_return sent;
     }
     request.last_token = io::Loop::current().now();
