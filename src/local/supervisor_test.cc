@@ -156,9 +156,10 @@ TEST_F(SupervisorTest, WhoIgnoresTheRequestToStopIsKilledAtTheDeadline) {
 }
 
 TEST_F(SupervisorTest, ACrashWhileStoppingIsTold) {
-  supervisor.start(spec("edge", fmt::format("trap 'kill -SEGV $$' TERM; tail -f /dev/null & echo "
-                                            "up >{0}.new; mv {0}.new {0}; wait",
-                                            folder / "edge.ready")));
+  supervisor.start(
+      spec("edge", fmt::format("trap 'kill $!; kill -SEGV $$' TERM; tail -f /dev/null & echo "
+                               "up >{0}.new; mv {0}.new {0}; wait",
+                               folder / "edge.ready")));
   until_told("ready edge");
   stop(kNever);
   ASSERT_EQ(told.size(), 2U);
