@@ -52,16 +52,19 @@ std::string KeyId::to_string() const {
   return text;
 }
 
+KeyId KeyId::make(Random& random) {
+  return KeyId(random.next() & ((std::uint64_t{1} << (5 * kIdWidth)) - 1));
+}
+
 NewApiKey make_api_key(Random& random) {
-  std::array<std::uint8_t, kIdWidth> id{};
   std::array<std::uint8_t, kSecretBytes> secret{};
-  random.fill(std::as_writable_bytes(std::span(id)));
   random.fill(std::as_writable_bytes(std::span(secret)));
-  const std::string id_text = codec::to_crockford(id);
-  std::string text = std::string(kPrefix) + id_text + "-" + codec::to_base62(secret, kSecretWidth);
+  const KeyId id = KeyId::make(random);
+  std::string text =
+      std::string(kPrefix) + id.to_string() + "-" + codec::to_base62(secret, kSecretWidth);
   text += "-" + checksum_of(text);
   const codec::Digest digest = codec::sha256(bytes_of(text));
-  return {std::move(text), *KeyId::parse(id_text), digest};
+  return {std::move(text), id, digest};
 }
 
 std::optional<KeyId> parse_api_key(std::string_view text) {

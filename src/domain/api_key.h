@@ -21,6 +21,7 @@ class KeyId {
  public:
   [[nodiscard]] static std::optional<KeyId> parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
+  [[nodiscard]] static KeyId make(Random& random);
   auto operator<=>(const KeyId&) const = default;
 
  private:

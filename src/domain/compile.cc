@@ -37,6 +37,9 @@ bool in_zone(const ZoneSpec& zone, const SiteSpec& site) {
                      });
 }
 
+// Of a code that has passed check_format.
+Country country_of(std::string_view code) { return Country::parse(code).value_or(Country()); }
+
 Prices prices_of(const PriceSpec& spec) {
   return {spec.currency, spec.input, spec.cached_input.value_or(spec.input), spec.output};
 }
@@ -111,7 +114,7 @@ class Compiler {
       site.uid = id.uid;
       site.jurisdiction_version = id.parts.at("jurisdiction").version;
       site.name = metadata.name;
-      site.country = *Country::parse(spec.location.country);
+      site.country = country_of(spec.location.country);
       site.city = spec.location.city;
       site.coordinates = {spec.location.latitude, spec.location.longitude};
       site.gateway = spec.gateway;
@@ -212,7 +215,9 @@ class Compiler {
       for (const SecretSpec& secret : spec.secrets) {
         codec::Digest digest{};
         TDN_ASSERT(codec::from_hex(secret.sha256, digest));
-        out_.secrets_.emplace(*KeyId::parse(secret.id), Snapshot::Secret{index, digest});
+        const std::optional<KeyId> id = KeyId::parse(secret.id);
+        TDN_ASSERT(id.has_value());
+        out_.secrets_.emplace(*id, Snapshot::Secret{index, digest});
       }
       out_.keys_.push_back(std::move(key));
     }

@@ -69,10 +69,14 @@ class Compiler {
     rule.projects = sorted(spec.match.projects);
     rule.keys = sorted(spec.match.keys);
     for (const std::string& name : spec.match.models) {
-      rule.models.push_back(*snapshot_.find_model(name));
+      const std::optional<ModelIndex> model = snapshot_.find_model(name);
+      TDN_ASSERT(model.has_value());  // references are resolved
+      rule.models.push_back(*model);
     }
     for (const std::string& name : spec.match.client_countries) {
-      rule.countries.push_back(*Country::parse(name));
+      const std::optional<Country> country = Country::parse(name);
+      TDN_ASSERT(country.has_value());
+      rule.countries.push_back(*country);
     }
     rule.models = sorted(std::move(rule.models));
     rule.countries = sorted(std::move(rule.countries));

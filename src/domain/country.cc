@@ -27,10 +27,15 @@ constexpr std::string_view kCodes =
     "TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW ";
 static_assert(kCodes.size() == 249UL * 3);
 
+// Of two upper-case letters.
+constexpr std::size_t place_of(char first, char second) {
+  return static_cast<std::size_t>(first - 'A') * 26 + static_cast<std::size_t>(second - 'A');
+}
+
 constexpr std::array<bool, 26 * 26> kAssigned = [] {
   std::array<bool, 26 * 26> table{};
   for (std::size_t i = 0; i < kCodes.size(); i += 3) {
-    table[static_cast<std::size_t>((kCodes[i] - 'A') * 26 + (kCodes[i + 1] - 'A'))] = true;
+    table[place_of(kCodes[i], kCodes[i + 1])] = true;
   }
   return table;
 }();
@@ -48,7 +53,7 @@ std::string upper(std::string_view text) {
 std::optional<Country> Country::parse(std::string_view text) {
   const auto letter = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (text.size() != 2 || !letter(text[0]) || !letter(text[1]) ||
-      !kAssigned[static_cast<std::size_t>((text[0] - 'A') * 26 + (text[1] - 'A'))]) {
+      !kAssigned[place_of(text[0], text[1])]) {
     return std::nullopt;
   }
   return Country(static_cast<std::uint16_t>((text[0] << 8) | text[1]));
