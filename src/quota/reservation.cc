@@ -58,7 +58,7 @@ Reservation& Reservation::operator=(Reservation&& other) noexcept {
 }
 
 std::int64_t Reservation::reserved(const Limiter& limiter, std::int64_t tokens) {
-  return std::min(tokens, limiter.tokens_->per_minute());
+  return limiter.tokens_ ? std::min(tokens, limiter.tokens_->per_minute()) : 0;
 }
 
 std::optional<Refusal> Reservation::take(std::span<const Limiter* const> levels,
