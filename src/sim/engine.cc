@@ -16,15 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view kStreamHead =
-    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+constexpr std::string_view kStreamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
 constexpr std::string_view kModels =
     R"({"object":"list","data":[{"id":"m","object":"model","created":1,"owned_by":"sim"}]})";
+constexpr std::string_view kErrorEvent =
+    "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n";
 constexpr std::string_view kDone = "data: [DONE]\n\n";
-
-std::string as_chunk(std::string_view data) {
-  return fmt::format("{:x}\r\n{}\r\n", data.size(), data);
-}
 
 std::string whole_answer(int status, std::string_view fields, std::string_view body) {
   return fmt::format(
@@ -75,6 +72,7 @@ struct SimEngine::Work {
   bool streamed = false;
   bool include_usage = false;
   bool continuous_usage = false;
+  bool until_close = false;  // no chunks: the end of the connection is the end of the stream
   std::uint64_t tokens = 0;  // to generate
   std::string_view finish = "stop";
 
@@ -83,6 +81,13 @@ struct SimEngine::Work {
         R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"prompt_tokens_details":{{"cached_tokens":{}}}}})",
         attempt->prompt_tokens, attempt->completion_tokens,
         attempt->prompt_tokens + attempt->completion_tokens, attempt->cached_tokens);
+  }
+  // A piece of the stream, framed.
+  [[nodiscard]] std::string framed(std::string_view data) const {
+    return until_close ? std::string(data) : fmt::format("{:x}\r\n{}\r\n", data.size(), data);
+  }
+  [[nodiscard]] std::string_view last_chunk() const {
+    return until_close ? std::string_view() : codec::kLastChunk;
   }
   // An event with one choice; `finish` as JSON.
   [[nodiscard]] std::string event(std::string_view delta, std::string_view finish_json) const {
@@ -100,7 +105,6 @@ class SimEngine::Connection {
       : stream_(std::move(stream)), reader_(*stream_) {}
 
   io::Task<Result<void>> send(std::string bytes) { co_return co_await write_all(*stream_, bytes); }
-  io::Task<Result<void>> send_event(std::string event) { co_return co_await send(as_chunk(event)); }
   [[nodiscard]] io::Stream& stream() { return *stream_; }
   [[nodiscard]] MessageReader& reader() { return reader_; }
 
@@ -192,6 +196,7 @@ Result<SimEngine::Work> SimEngine::understand(std::string_view body, std::string
   work.streamed = scan.stream;
   work.include_usage = scan.include_usage;
   work.continuous_usage = scan.continuous_usage;
+  work.until_close = random_.below(6) == 0;
   work.tokens = 1 + random_.below(options_.most_tokens);
   if (scan.max_tokens && *scan.max_tokens <= work.tokens) {
     work.tokens = *scan.max_tokens;
@@ -257,7 +262,7 @@ io::Task<Result<void>> SimEngine::generate(Connection& connection, Work work,
     attempt.text += piece;
     if (work.streamed) {
       const std::string delta = fmt::format(R"({{"content":"{}"}})", piece);
-      TDN_CO_TRY_VOID(co_await connection.send_event(work.event(delta, "null")));
+      TDN_CO_TRY_VOID(co_await connection.send(work.framed(work.event(delta, "null"))));
     }
   }
   co_return Result<void>{};
@@ -290,22 +295,24 @@ io::Task<Result<bool>> SimEngine::answer_whole(Connection& connection, Work work
 io::Task<Result<bool>> SimEngine::stream_answer(Connection& connection, Work work) {
   EngineAttempt& attempt = *work.attempt;
   attempt.answering = true;
-  TDN_CO_TRY_VOID(co_await connection.send(std::string(kStreamHead)));
-  TDN_CO_TRY_VOID(
-      co_await connection.send_event(work.event(R"({"role":"assistant","content":""})", "null")));
+  const std::string_view framing =
+      work.until_close ? "connection: close\r\n\r\n" : "transfer-encoding: chunked\r\n\r\n";
+  TDN_CO_TRY_VOID(co_await connection.send(fmt::format("{}{}", kStreamHead, framing)));
+  const std::string first = work.event(R"({"role":"assistant","content":""})", "null");
+  TDN_CO_TRY_VOID(co_await connection.send(work.framed(first)));
   const bool whole = is_whole(attempt.fault) || attempt.fault == EngineFault::kDiesAfterFinish;
   const std::uint64_t tokens = whole ? work.tokens : random_.below(work.tokens);
   TDN_CO_TRY_VOID(co_await generate(connection, work, tokens));
   if (whole) {
-    TDN_CO_TRY_VOID(co_await stream_end(connection, std::move(work)));
-    co_return true;
+    TDN_CO_TRY_VOID(co_await stream_end(connection, work));
+    co_return !work.until_close;
   }
   switch (attempt.fault) {
     case EngineFault::kErrorThenDone:
-      TDN_CO_TRY_VOID(co_await connection.send_event(
-          "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n"));
-      TDN_CO_TRY_VOID(co_await connection.send(as_chunk(kDone) + std::string(codec::kLastChunk)));
-      co_return true;
+      TDN_CO_TRY_VOID(co_await connection.send(work.framed(kErrorEvent)));
+      TDN_CO_TRY_VOID(
+          co_await connection.send(work.framed(kDone) + std::string(work.last_chunk())));
+      co_return !work.until_close;
     case EngineFault::kStallsInStream:
       co_await wait_for_the_end(connection.stream());
       co_return fail(Code::kClosed, "gives up");
@@ -320,7 +327,7 @@ io::Task<Result<bool>> SimEngine::stream_answer(Connection& connection, Work wor
 io::Task<Result<void>> SimEngine::stream_end(Connection& connection, Work work) {
   EngineAttempt& attempt = *work.attempt;
   attempt.finished = true;
-  std::string pending = as_chunk(work.event("{}", fmt::format("\"{}\"", work.finish)));
+  std::string pending = work.framed(work.event("{}", fmt::format("\"{}\"", work.finish)));
   const bool together = random_.below(2) == 0 && attempt.fault != EngineFault::kLateUsage;
   if (!together) {
     TDN_CO_TRY_VOID(co_await connection.send(std::move(pending)));
@@ -336,7 +343,7 @@ io::Task<Result<void>> SimEngine::stream_end(Connection& connection, Work work) 
   }
   if (work.include_usage && attempt.fault != EngineFault::kNoUsage) {
     attempt.told_usage = true;
-    pending += as_chunk(fmt::format(
+    pending += work.framed(fmt::format(
         "data: {{\"id\":\"{}\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
         "\"choices\":[],\"usage\":{}}}\n\n",
         work.mark, work.usage()));
@@ -346,9 +353,9 @@ io::Task<Result<void>> SimEngine::stream_end(Connection& connection, Work work) 
     pending.clear();
   }
   if (attempt.fault != EngineFault::kNoDone) {
-    pending += as_chunk(kDone);
+    pending += work.framed(kDone);
   }
-  pending += codec::kLastChunk;
+  pending += work.last_chunk();
   co_return co_await connection.send(std::move(pending));
 }
 
