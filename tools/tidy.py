@@ -34,6 +34,8 @@ FORBIDDEN = [
     (re.compile(r"\bgetrandom\b|std::random_device\b|\b(std::)?s?rand\(\)"), ("base",), "take a Random (base/random.h)"),
     (re.compile(r"\bthis_thread::sleep|\b(u|nano)sleep\(|(?<!\w)::sleep\("), (), "await a timer or an event"),
     (re.compile(r"\.detach\(\)"), (), "give the thread an owner that joins it"),
+    (re.compile(r"std::(unordered_)?(multi)?(map|set)<\s*(const\s+)?(std::(shared|weak|unique)_ptr<|[\w:]+\s*(const\s*)?\*)"),
+     ("engine", "local", "cli", "app"), "an order of addresses differs from run to run, so a seed would not replay: key by a name or number"),
 ]
 MACHINE = re.compile(r"(?<![\w./$}~-])/(home|root|work|Users)/\w")
 TEXT = {".h", ".cc", ".py", ".sh", ".md", ".cmake", ".txt", ".ts", ".mjs", ".json", ".yaml", ".yml", ".case", ""}

@@ -89,7 +89,8 @@ class TidyTest(unittest.TestCase):
         for line in ("// FIX" + "ME later", "// TO" + "DO", "clock_gettime(CLOCK_REALTIME, &t);", "std::time(nullptr);",
                      "auto t = std::chrono::system_clock::now();", "auto t = std::chrono::steady_clock::now();",
                      "getrandom(p, 1, 0);", "std::random_device d;", "std::this_thread::sleep_for(1s);",
-                     "usleep(5);", "t.detach();"):
+                     "usleep(5);", "t.detach();", "std::map<const Node*, int> m;", "std::set<io::Stream *> s;",
+                     "std::unordered_map<std::shared_ptr<Node>, bool> m;"):
             self.expect("does not belong here", {"src/io/io.cc": line + "\n"})
         for line in ("std::mutex m;", "std::thread t;", "std::jthread t;"):
             self.expect("threads and locks do not belong to 'codec'", {"src/codec/codec.cc": line + "\n"})

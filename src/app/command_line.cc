@@ -257,6 +257,39 @@ Examples:
           }};
 }
 
+Declared declare_sim_gateway(CLI::App& root) {
+  struct Flags {
+    SimGatewayCommand command;
+    std::string planted;
+  };
+  auto flags = std::make_shared<Flags>();
+  sim::GatewaySimOptions& options = flags->command.options;
+  CLI::App* sim = root.add_subcommand("sim", "Search for faults in a simulated world");
+  sim->require_subcommand(1);
+  CLI::App* app = sim->add_subcommand(
+      "gateway", "An edge's gateway and books through crashes, one story per seed");
+  app->footer(R"(
+Examples:
+  tdn sim gateway --seeds 1000
+  tdn sim gateway --seeds 1 --seed 42 --trace              every event of one story
+  tdn sim gateway --seeds 100 --planted release-before-sync  a bug that must be found)");
+  app->add_option("--seeds", options.seeds, "Stories to tell")
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--seed", options.first_seed, "The first one's seed")
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--planted", flags->planted, "Plant a bug and expect it to be caught")
+      ->type_name("BUG");
+  app->add_flag("--trace", options.print_trace, "Print every event");
+  return {app, [flags]() -> Result<Command> {
+            if (!flags->planted.empty()) {
+              TDN_TRY(flags->command.options.bug, sim::parse_planted_bug(flags->planted));
+            }
+            return flags->command;
+          }};
+}
+
 Declared declare_journal(CLI::App& journal, bool check) {
   auto command = std::make_shared<JournalCommand>();
   command->check = check;
@@ -323,7 +356,8 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
                                      declare_edge(root),
                                      engine,
                                      declare_quantize(*engine.app),
-                                     declare_key_new(root)};
+                                     declare_key_new(root),
+                                     declare_sim_gateway(root)};
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {
     return wrong_use(root, fmt::format("there is no command '{}'", words.front()));
   }

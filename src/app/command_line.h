@@ -12,6 +12,7 @@
 #include "engine/llama_model.h"
 #include "io/network.h"
 #include "local/ports.h"
+#include "sim/gateway_sim.h"
 
 namespace tdn::app {
 
@@ -59,6 +60,11 @@ struct JournalCommand {
   std::string folder;
 };
 
+// `tdn sim gateway`.
+struct SimGatewayCommand {
+  sim::GatewaySimOptions options;
+};
+
 struct QuantizeCommand {
   std::string from;
   std::string to;
@@ -71,7 +77,7 @@ struct ToldCommand {
 };
 
 using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand,
-                             KeyNewCommand, UsageCommand, JournalCommand>;
+                             KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

@@ -104,6 +104,15 @@ TEST(CommandLine, EngineAndItsQuantizeAreDifferentCommands) {
   EXPECT_TRUE(has(refused({"engine"}), "give --model FILE or --simulated"));
 }
 
+TEST(CommandLine, SimGatewayTakesSeedsAndAPlantedBug) {
+  EXPECT_EQ(parsed<SimGatewayCommand>({"sim", "gateway"}).options.seeds, 1000U);
+  const auto command = parsed<SimGatewayCommand>(
+      {"sim", "gateway", "--seeds", "1", "--seed", "42", "--planted", "release-before-sync"});
+  EXPECT_EQ(command.options.first_seed, 42U);
+  EXPECT_EQ(command.options.bug, books::PlantedBug::kReleaseBeforeSync);
+  EXPECT_TRUE(has(refused({"sim", "gateway", "--planted", "none-such"}), "release-before-sync"));
+}
+
 TEST(CommandLine, KeyNewTakesANameAndAFormat) {
   EXPECT_EQ(parsed<KeyNewCommand>({"key", "new"}).options.name, "");
   const auto key = parsed<KeyNewCommand>({"key", "new", "a/b/c", "-o", "json"});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,7 @@ struct MemoryDisk::Node {
   std::vector<std::uint8_t> bytes;
   std::vector<std::uint8_t> durable;
   std::set<std::uint64_t> unsynced;  // sectors
+  std::optional<bool> renamed;       // during a crash: whether its new names are those that stay
 
   void touch(std::uint64_t offset, std::uint64_t count) {
     for (std::uint64_t sector = offset / kSector; sector * kSector < offset + count; ++sector) {
@@ -50,6 +52,7 @@ struct MemoryDisk::Node {
       }
     }
     bytes = std::move(after);
+    renamed.reset();
     sync();
   }
 };
@@ -211,24 +214,22 @@ void MemoryDisk::crash(Random& random, bool keep_unsynced) {
   }
   // Each name that differs from its durable state is the old or the new one. A rename is one step:
   // both of its names change, or neither does.
-  std::map<std::shared_ptr<Node>, bool> keeps_new;
   Names after = durable_names_;
   for (const auto& [name, node] : names_) {
     const auto durable = durable_names_.find(name);
     if (durable != durable_names_.end() && durable->second == node) {
       continue;
     }
-    const auto [choice, first] = keeps_new.try_emplace(node, false);
-    if (first) {
-      choice->second = random.below(2) == 0;
+    if (!node->renamed) {
+      node->renamed = random.below(2) == 0;
     }
-    if (choice->second) {
+    if (*node->renamed) {
       std::erase_if(after, [&](const auto& entry) { return entry.second == node; });
       after[name] = node;
     }
   }
   for (const auto& [name, node] : durable_names_) {
-    if (!names_.contains(name) && !keeps_new.contains(node) && random.below(2) == 0) {
+    if (!names_.contains(name) && !node->renamed && random.below(2) == 0) {
       after.erase(name);
     }
   }

@@ -49,7 +49,7 @@ Result<books::PlantedBug> parse_planted_bug(std::string_view name) {
               fmt::format("there is no planted bug '{}'; there is: {}", name, kReleaseBeforeSync));
 }
 
-int run_gateway_sim(const GatewaySimOptions& options) {
+Result<void> run_gateway_sim(const GatewaySimOptions& options) {
   const Instant start = system_clock().now();
   const bool planted = options.bug != books::PlantedBug::kNone;
   GatewayCounts counts;
@@ -75,10 +75,12 @@ int run_gateway_sim(const GatewaySimOptions& options) {
              static_cast<double>(told) / seconds, failed);
   print_counts(counts);
   if (planted) {
-    fmt::print("the planted bug was {}caught\n", failed > 0 ? "" : "NOT ");
-    return failed > 0 ? 0 : 1;
+    return failed > 0 ? Result<void>{}
+                      : fail(Code::kInternalError, "no seed caught the planted bug");
   }
-  return failed > 0 ? 1 : 0;
+  return failed == 0 ? Result<void>{}
+                     : fail(Code::kInternalError,
+                            fmt::format("{} of {} seeds violated a rule", failed, told));
 }
 
 }  // namespace tdn::sim

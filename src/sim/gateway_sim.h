@@ -15,15 +15,15 @@ struct GatewaySimOptions {
   std::uint64_t seeds = 1000;
   books::PlantedBug bug = books::PlantedBug::kNone;
   bool print_trace = false;  // every event of every seed on standard output
-  // Each seed twice, the hashes compared, for every so many-th seed; 0: none.
+  // Every so many-th story is told twice and the hashes are compared; 0: none.
   std::uint64_t repeat_every = 20;
 };
 
 // "release-before-sync". kInvalid names what there is.
 [[nodiscard]] Result<books::PlantedBug> parse_planted_bug(std::string_view name);
 
-// Tells the stories and prints what came of them. Exit status: 0 if nothing was violated; with a
-// planted bug the other way round: 0 if a seed caught it.
-[[nodiscard]] int run_gateway_sim(const GatewaySimOptions& options);
+// Tells the stories and prints what came of them on standard output. An error if a rule was
+// violated; with a planted bug the other way round: if no seed caught it.
+[[nodiscard]] Result<void> run_gateway_sim(const GatewaySimOptions& options);
 
 }  // namespace tdn::sim
