@@ -1,34 +1,43 @@
 #include "books/writer_thread.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/monotonic_deadline.h"
 
 namespace tdn::books {
 
+// One system call to wake and one to sleep, where a condition variable takes five.
+struct WriterThread::Semaphore {
+  Semaphore() { TDN_ASSERT(sem_init(&handle, 0, 0) == 0); }
+  ~Semaphore() { sem_destroy(&handle); }
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+  sem_t handle{};
+};
+
 WriterThread::WriterThread(Writer& writer, const Clock& clock,
                            std::function<void(const Error&)> fatal)
-    : writer_(writer), clock_(clock), fatal_(std::move(fatal)) {
-  TDN_ASSERT(sem_init(&roused_, 0, 0) == 0);
+    : writer_(writer),
+      clock_(clock),
+      fatal_(std::move(fatal)),
+      roused_(std::make_unique<Semaphore>()) {
   writer_.set_signal(*this);
   thread_ = std::thread([this] { run(); });
 }
 
-WriterThread::~WriterThread() {
-  stop();
-  sem_destroy(&roused_);
-}
+WriterThread::~WriterThread() { stop(); }
 
-void WriterThread::work_arrived() { sem_post(&roused_); }
+void WriterThread::work_arrived() { sem_post(&roused_->handle); }
 
 void WriterThread::stop() {
   stopping_.store(true, std::memory_order_release);
-  sem_post(&roused_);
+  sem_post(&roused_->handle);
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -36,16 +45,12 @@ void WriterThread::stop() {
 
 void WriterThread::sleep(Instant until) {
   if (until == kNever) {
-    sem_wait(&roused_);
+    sem_wait(&roused_->handle);
     return;
   }
-  timespec due{};
-  clock_gettime(CLOCK_MONOTONIC, &due);
-  const Duration left = std::max(until - clock_.now(), Duration::zero());
-  const std::int64_t nanoseconds = due.tv_nsec + left.count() % 1'000'000'000;
-  due.tv_sec += left.count() / 1'000'000'000 + nanoseconds / 1'000'000'000;
-  due.tv_nsec = nanoseconds % 1'000'000'000;
-  sem_clockwait(&roused_, CLOCK_MONOTONIC, &due);
+  const MonotonicDeadline deadline = monotonic_deadline(until - clock_.now());
+  const timespec due{.tv_sec = deadline.seconds, .tv_nsec = deadline.nanoseconds};
+  sem_clockwait(&roused_->handle, CLOCK_MONOTONIC, &due);
 }
 
 bool WriterThread::wait() {

@@ -2,10 +2,9 @@
 // sync is written as soon as that sync is back, so batches grow with the load by themselves.
 #pragma once
 
-#include <semaphore.h>
-
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "base/error.h"
@@ -37,7 +36,8 @@ class WriterThread final : private WriterSignal {
   Writer& writer_;
   const Clock& clock_;
   const std::function<void(const Error&)> fatal_;
-  sem_t roused_;  // one system call to wake and one to sleep, where a condition variable takes five
+  struct Semaphore;
+  std::unique_ptr<Semaphore> roused_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
