@@ -126,8 +126,8 @@ Result<std::unique_ptr<LlamaVocabulary>> LlamaVocabulary::create(const LlamaApi&
   }
   std::unique_ptr<LlamaVocabulary> made(new LlamaVocabulary(api, api.llama_model_get_vocab(model)));
   made->template_ = std::make_unique<LlamaTemplate>(api, text);
-  TDN_TRY(ChatFrame frame, ChatFrame::create(*made->template_));
-  made->frame_ = std::make_unique<ChatFrame>(std::move(frame));
+  TDN_TRY(const ChatFrame frame, ChatFrame::create(*made->template_));
+  made->frame_ = std::make_unique<ChatFrame>(frame);
   return made;
 }
 
