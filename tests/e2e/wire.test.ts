@@ -1,6 +1,6 @@
 // What crosses the wire: bytes to the engine, headers to the client, and what happens when an engine
 // misbehaves. The engine here is one that records and does as it is told.
-import {afterAll, beforeAll, beforeEach, expect, test} from 'vitest';
+import {afterAll, afterEach, beforeEach, expect, test} from 'vitest';
 import {errorOf, inParallel, send, stream, sumUp} from '../harness/client.ts';
 import {type Edge, startEdge, totals, usage} from '../harness/edge.ts';
 import {cleanUp} from '../harness/process.ts';
@@ -12,19 +12,16 @@ const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 let upstream: Upstream;
 let edge: Edge;
 
-beforeAll(async () => {
+// Engine and edge anew for each test: an endpoint that failed in one test may be down for a while.
+beforeEach(async () => {
   upstream = await Upstream.start();
   edge = await startEdge({world: {endpoints: [{name: 'frankfurt-1', url: upstream.url, as: 'upstream-model'}]}});
 });
-beforeEach(() => {
-  upstream.behave = answers();
-  upstream.onIdle = () => undefined;
-  upstream.seen.length = 0;
-});
-afterAll(async () => {
-  await cleanUp();
+afterEach(async () => {
+  await edge.process.end();
   await upstream.stop();
 });
+afterAll(cleanUp);
 
 const chat = (more: object = {}, headers: Record<string, string> = {}) => ({
   path: CHAT,

@@ -24,7 +24,7 @@ function open(base: string, call: Call): http.ClientRequest {
     ...(body !== undefined ? {'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body))} : {}),
     ...call.headers,
   };
-  const request = http.request(new URL(call.path, base), {method: call.method ?? (body === undefined ? 'GET' : 'POST'), headers, agent: call.agent});
+  const request = http.request(new URL(call.path, base), {method: call.method ?? (body === undefined ? 'GET' : 'POST'), headers, agent: call.agent ?? false});
   request.end(body);
   return request;
 }
