@@ -165,9 +165,11 @@ test('an engine that is full makes overloaded, with its own Retry-After', async 
 });
 
 test('a client that leaves ends the work at the engine', async () => {
+  // Speaks until the edge hangs up: a client's half-close alone is no end, only its refusal to read is.
   upstream.behave = (_, response) => {
     response.writeHead(200, {'content-type': 'text/event-stream'});
-    response.write(`data: ${chatEvents()[0]}\n\n`); // and then nothing, until the edge hangs up
+    const next = () => response.destroyed || response.write(`data: ${chatEvents()[0]}\n\n`, () => setImmediate(next));
+    next();
   };
   await stream(edge.gateway, streamed(), {onEvent: (_, __, request) => request.destroy()});
   await upstream.until(() => upstream.asked[0].aborted);
