@@ -1,11 +1,30 @@
 #include "app/edge_shards.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
 
 namespace tdn::app {
 namespace {
+
+// For the journal, listeners, reactors and logs.
+constexpr std::size_t kOwnDescriptors = 64;
+
+// Clients may take half of the descriptors we have: the other half is for their engines, or a crowd
+// at the door would leave those inside without any.
+http::ServerLimits within_descriptors(int shards) {
+  http::ServerLimits limits;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY) {
+    const auto all = std::max<std::size_t>(descriptors.rlim_cur, 2 * kOwnDescriptors);
+    const std::size_t each = (all - kOwnDescriptors) / 2 / static_cast<std::size_t>(shards);
+    limits.connections = std::clamp<std::size_t>(each, 1, limits.connections);
+  }
+  return limits;
+}
 
 constexpr MetricInfo kConnections{"tdn_connections", MetricKind::kGauge, "connections",
                                   "Client connections open now."};
@@ -57,7 +76,11 @@ struct EdgeShards::Part {
 
 EdgeShards::EdgeShards(int count, io::BlockingPool& pool, io::Loop& main,
                        books::BooksService& books)
-    : main_(main), books_(books), shards_(count, pool), parts_(static_cast<std::size_t>(count)) {
+    : main_(main),
+      books_(books),
+      limits_(within_descriptors(count)),
+      shards_(count, pool),
+      parts_(static_cast<std::size_t>(count)) {
   for (int i = 0; i < count; ++i) {
     books_.add_shard(shards_.loop(i).mailbox());
   }
