@@ -40,7 +40,8 @@ struct Execute {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// No memory for the command line ends the process, as no memory does everywhere.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   // Before any thread exists, so that these arrive where they are awaited and nowhere else.
   io::block_signals({SIGINT, SIGTERM, SIGHUP});
   ::prctl(PR_SET_NAME, "tdn");  // a child that was started as /proc/self/exe would be called exe

@@ -1,5 +1,5 @@
-// A sequence of at most N values inside its owner: no allocation, for the short lists of the
-// request path whose bound is part of their meaning.
+// A sequence of at most kCapacity values inside its owner: no allocation, for the short lists of
+// the request path whose bound is part of their meaning.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace tdn {
 
-template <class T, std::size_t N>
+template <class T, std::size_t kCapacity>
 class FixedVector {
  public:
   FixedVector() = default;
@@ -23,14 +23,14 @@ class FixedVector {
 
   // Must not be full: whoever fills it from outside asks `full()` first.
   void push_back(const T& value) {
-    TDN_ASSERT(size_ < N);
+    TDN_ASSERT(size_ < kCapacity);
     values_[size_++] = value;
   }
   void clear() { size_ = 0; }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  [[nodiscard]] bool full() const { return size_ == N; }
+  [[nodiscard]] bool full() const { return size_ == kCapacity; }
   [[nodiscard]] T& operator[](std::size_t i) {
     TDN_CHECK(i < size_);
     return values_[i];
@@ -49,7 +49,7 @@ class FixedVector {
   }
 
  private:
-  std::array<T, N> values_{};
+  std::array<T, kCapacity> values_{};
   std::size_t size_ = 0;
 };
 
