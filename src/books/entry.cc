@@ -10,7 +10,6 @@
 namespace tdn::books {
 namespace {
 
-using codec::CborKind;
 using codec::CborReader;
 using codec::CborWriter;
 
