@@ -33,7 +33,18 @@ inline constexpr std::size_t kChunkExtensionLimit = 256;  // bytes after one chu
 inline constexpr std::size_t kTrailerLimit = std::size_t{8} * 1024;
 
 // ASCII case-insensitive, as field names and most tokens are.
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
+[[nodiscard]] inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  if (a.size() != b.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
+      return false;
+    }
+  }
+  return true;
+}
 
 enum class BodyKind : std::uint8_t { kNone, kLength, kChunked, kUntilClose };
 
@@ -232,11 +243,16 @@ class BodyDecoder {
   Code error_;
 };
 
+// Whether a byte would end the line (CR, LF, NUL), and so begin a field of somebody else's making.
+[[nodiscard]] bool breaks_line(std::string_view text);
+
 // The phrase of the status line: "OK", "Not Found"; empty for a status we never send.
 [[nodiscard]] std::string_view reason_phrase(int status);
 
 // Writes a head into the caller's buffer. Running out of room, or a name or value that would break
 // the head (CR, LF, NUL), makes finish() fail with `internal_error` and nothing else.
+class FieldLines;
+
 class HeadWriter {
  public:
   explicit HeadWriter(std::span<char> buffer) : buffer_(buffer) {}
@@ -244,6 +260,9 @@ class HeadWriter {
   HeadWriter& request(std::string_view method, std::string_view target);
   HeadWriter& field(std::string_view name, std::string_view value);
   HeadWriter& field(std::string_view name, std::uint64_t value);
+  HeadWriter& lines(const FieldLines& lines);
+  // Part of a head that was made once and checked then.
+  HeadWriter& raw(std::string_view checked);
   // `content-length`, `transfer-encoding: chunked`, or nothing.
   HeadWriter& framing(Framing framing);
   // Adds the empty line.

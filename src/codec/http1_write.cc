@@ -2,38 +2,47 @@
 #include <charconv>
 #include <cstring>
 
+#include "codec/field_lines.h"
 #include "codec/http1.h"
 
-namespace tdn::codec {
-namespace {
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
-// Whether a byte would end the line, and so begin a field of somebody else's making.
+namespace tdn::codec {
+
+#if defined(__SSE2__)
+
 bool breaks_line(std::string_view text) {
-  // Eight bytes at a time, each tested for being one of three: a byte of `x` is zero where the word
-  // holds the character, and (x - 0x01…) & ~x & 0x80… is not zero if any byte of x is.
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  constexpr std::uint64_t kHighs = 0x8080808080808080U;
-  const auto has = [](std::uint64_t word, std::uint64_t character) {
-    const std::uint64_t x = word ^ (kOnes * character);
-    return (x - kOnes) & ~x & kHighs;
+  const auto breaks = [](__m128i bytes) {
+    const __m128i cr = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r'));
+    const __m128i lf = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'));
+    const __m128i nul = _mm_cmpeq_epi8(bytes, _mm_setzero_si128());
+    return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(cr, lf), nul)) != 0;
   };
-  const auto word_breaks = [&](std::size_t at) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + at, sizeof word);
-    return (has(word, '\r') | has(word, '\n') | has(word, 0)) != 0;
+  const auto load = [&](std::size_t at) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
   };
-  if (text.size() < 8) {
-    return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  if (text.size() < 16) {
+    __m128i bytes = _mm_set1_epi8(' ');
+    std::memcpy(&bytes, text.data(), text.size());
+    return breaks(bytes);
   }
-  for (std::size_t at = 0; at + 8 < text.size(); at += 8) {
-    if (word_breaks(at)) {
+  for (std::size_t at = 0; at + 16 < text.size(); at += 16) {
+    if (breaks(load(at))) {
       return true;
     }
   }
-  return word_breaks(text.size() - 8);
+  return breaks(load(text.size() - 16));
 }
 
-}  // namespace
+#else
+
+bool breaks_line(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+#endif
 
 std::string_view reason_phrase(int status) {
   switch (status) {
@@ -105,6 +114,10 @@ std::string_view reason_phrase(int status) {
 }
 
 HeadWriter& HeadWriter::status(int status) {
+  if (status == 200) {
+    put("HTTP/1.1 200 OK\r\n");
+    return *this;
+  }
   char digits[12];
   const auto result = std::to_chars(digits, digits + sizeof digits, status);
   put("HTTP/1.1 ");
@@ -112,6 +125,17 @@ HeadWriter& HeadWriter::status(int status) {
   put(" ");
   put(reason_phrase(status));
   put("\r\n");
+  return *this;
+}
+
+HeadWriter& HeadWriter::lines(const FieldLines& lines) {
+  put(lines.text());
+  broken_ = broken_ || lines.broken();
+  return *this;
+}
+
+HeadWriter& HeadWriter::raw(std::string_view checked) {
+  put(checked);
   return *this;
 }
 
@@ -130,12 +154,14 @@ HeadWriter& HeadWriter::field(std::string_view name, std::string_view value) {
     return *this;
   }
   char* at = buffer_.data() + used_;
-  at = std::copy(name.begin(), name.end(), at);
-  *at++ = ':';
-  *at++ = ' ';
-  at = std::copy(value.begin(), value.end(), at);
-  *at++ = '\r';
-  *at = '\n';
+  std::memcpy(at, name.data(), name.size());
+  at += name.size();
+  std::memcpy(at, ": ", 2);
+  at += 2;
+  if (!value.empty()) {
+    std::memcpy(at, value.data(), value.size());
+  }
+  std::memcpy(at + value.size(), "\r\n", 2);
   used_ += size;
   return *this;
 }

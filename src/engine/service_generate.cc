@@ -257,9 +257,9 @@ io::Task<> Service::answer_stream(Connection& connection, const Request& request
       continue;
     }
     if (!connection.answer_begun()) {
-      constexpr std::array<codec::Field, 2> kFields = {
-          {{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}}};
-      if (!connection.begin(200, kFields)) {
+      codec::FieldLines fields;
+      fields.add("content-type", "text/event-stream").add("cache-control", "no-cache");
+      if (!connection.begin(200, fields)) {
         co_return;
       }
     }

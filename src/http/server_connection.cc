@@ -52,12 +52,15 @@ void ServerConnection::make_room(std::size_t bytes) {
   parser_.head().rebase(buffer_.get());
 }
 
+std::span<char> ServerConnection::room() {
+  return {buffer_.get() + received_, capacity_ - received_ - kScratchPadding};
+}
+
 io::Task<Result<std::size_t>> ServerConnection::receive(Duration patience) {
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, context.loop().now() + patience);
   while (true) {
-    const std::span<char> room(buffer_.get() + received_, capacity_ - received_ - kScratchPadding);
-    const ssize_t count = stream_->try_read(room);
+    const ssize_t count = stream_->try_read(room());
     if (count >= 0) {
       received_ += static_cast<std::size_t>(count);
       co_return static_cast<std::size_t>(count);
@@ -77,40 +80,41 @@ io::Task<Result<bool>> ServerConnection::read_head() {
   body_begin_ = body_end_ = rest_ = 0;
   idle_ = received_ == 0;
   io::Context& context = co_await io::this_context();
-  Instant head_deadline = context.loop().now() + limits_.head;
+  // From the first byte on the head has to come in time; before it the connection is idle.
+  io::DeadlineScope deadline(context, context.loop().now() + (idle_ ? limits_.idle : limits_.head));
   while (true) {
     if (received_ > 0) {
       TDN_CO_TRY(const bool whole, parser_.parse({buffer_.get(), received_}));
       if (whole) {
         break;
       }
-    } else {
-      // Bytes are expected only once they are announced: an idle connection holds no buffer.
-      const io::DeadlineScope deadline(context, context.loop().now() + limits_.idle);
-      const io::Wake wake = co_await stream_->readable();
-      if (wake == io::Wake::kCancelled) {
-        co_return fail(Code::kCancelled, "closing idle connections");
-      }
-      if (wake == io::Wake::kTimeout) {
+    }
+    // Bytes are expected only once they are announced: an idle connection holds no buffer.
+    const io::Wake wake = co_await stream_->readable();
+    if (wake == io::Wake::kTimeout) {
+      if (idle_) {
         co_return false;
       }
-      head_deadline = context.loop().now() + limits_.head;
+      co_return fail(patience_ended({Code::kTimeout, "receiving"}, "request head"));
+    }
+    if (wake == io::Wake::kCancelled) {
+      co_return fail(Code::kCancelled, "closing connections");
     }
     make_room(received_ == 0 ? kFirstBuffer - kScratchPadding : received_);
-    const bool first = received_ == 0;
-    Result<std::size_t> count = co_await receive(head_deadline - context.loop().now());
-    if (!count) {
-      co_return first&& count.error().code() == Code::kClosed
-          ? Result<bool>(false)
-          : Result<bool>(fail(patience_ended(std::move(count).error(), "request head")));
+    const ssize_t count = stream_->try_read(room());
+    if (count == io::kWouldBlock) {
+      continue;
     }
-    if (*count == 0) {
+    if (count <= 0) {
       if (received_ == 0) {
         co_return false;
       }
       co_return fail(Code::kClosed, "the client left in the middle of a request head");
     }
-    idle_ = false;
+    received_ += static_cast<std::size_t>(count);
+    if (std::exchange(idle_, false)) {
+      deadline.set(context.loop().now() + limits_.head);
+    }
   }
   const codec::RequestHead& head = parser_.head();
   body_begin_ = body_end_ = rest_ = head.bytes();
@@ -130,31 +134,54 @@ Result<void> ServerConnection::charge(std::size_t bytes) {
   return {};
 }
 
-io::Task<Result<std::string_view>> ServerConnection::read_body() {
-  if (!body_read_) {
-    const codec::Framing framing = head().framing();
-    if (framing.kind == codec::BodyKind::kLength && framing.length > limits_.body_bytes) {
-      co_return fail(Code::kRequestTooLarge,
-                     fmt::format("the body has {} bytes, at most {} are taken; send less",
-                                 framing.length, limits_.body_bytes));
-    }
-    if (head().expects_continue() && received_ == rest_) {
-      const io::Slice slice(kContinue);
-      TDN_CO_TRY_VOID(co_await send(*stream_, std::span(&slice, 1), limits_.write));
-    }
-    io::Context& context = co_await io::this_context();
-    const io::DeadlineScope total(context, context.loop().now() + limits_.body_total);
-    Result<void> read = framing.kind == codec::BodyKind::kLength
-                            ? co_await read_length_body(static_cast<std::size_t>(framing.length))
-                            : co_await read_chunked_body();
-    if (!read) {
-      co_return fail(patience_ended(std::move(read).error(), "request body"));
-    }
-    body_read_ = true;
-  }
-  // The padding is read, never looked at: it need not be initialised, but must be there.
+// The padding is read, never looked at: it need not be initialised, but must be there.
+std::string_view ServerConnection::whole_body() {
   make_room(0);
-  co_return std::string_view(buffer_.get() + body_begin_, body_end_ - body_begin_);
+  return {buffer_.get() + body_begin_, body_end_ - body_begin_};
+}
+
+io::MaybeTask<Result<std::string_view>> ServerConnection::read_body() {
+  if (body_read_) {
+    return whole_body();
+  }
+  const codec::Framing framing = head().framing();
+  if (framing.kind != codec::BodyKind::kLength || framing.length > received_ - rest_) {
+    return receive_body();
+  }
+  // It came together with the head.
+  const auto length = static_cast<std::size_t>(framing.length);
+  if (length > limits_.body_bytes) {
+    return receive_body();  // says so
+  }
+  if (const Result<void> charged = charge(length); !charged) {
+    return fail(charged.error());
+  }
+  body_end_ = rest_ = body_begin_ + length;
+  body_read_ = true;
+  return whole_body();
+}
+
+io::Task<Result<std::string_view>> ServerConnection::receive_body() {
+  const codec::Framing framing = head().framing();
+  if (framing.kind == codec::BodyKind::kLength && framing.length > limits_.body_bytes) {
+    co_return fail(Code::kRequestTooLarge,
+                   fmt::format("the body has {} bytes, at most {} are taken; send less",
+                               framing.length, limits_.body_bytes));
+  }
+  if (head().expects_continue() && received_ == rest_) {
+    const io::Slice slice(kContinue);
+    TDN_CO_TRY_VOID(co_await send(*stream_, std::span(&slice, 1), limits_.write));
+  }
+  io::Context& context = co_await io::this_context();
+  const io::DeadlineScope total(context, context.loop().now() + limits_.body_total);
+  Result<void> read = framing.kind == codec::BodyKind::kLength
+                          ? co_await read_length_body(static_cast<std::size_t>(framing.length))
+                          : co_await read_chunked_body();
+  if (!read) {
+    co_return fail(patience_ended(std::move(read).error(), "request body"));
+  }
+  body_read_ = true;
+  co_return whole_body();
 }
 
 io::Task<Result<void>> ServerConnection::read_length_body(std::size_t length) {

@@ -23,11 +23,13 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
+#include "base/byte_buffer.h"
+#include "codec/field_lines.h"
 #include "codec/http1.h"
 #include "http/limits.h"
+#include "io/maybe_task.h"
 #include "io/stream.h"
 
 namespace tdn::http {
@@ -38,6 +40,12 @@ struct Answer {
   std::string_view content_type = "application/json";
   std::span<const codec::Field> fields;  // further ones
   std::string_view body;
+};
+
+// What a handler keeps with a connection from one request to the next; destroyed with it.
+class Attachment {
+ public:
+  virtual ~Attachment() = default;
 };
 
 class ServerConnection {
@@ -61,7 +69,7 @@ class ServerConnection {
   // none. Sends `100 Continue` first if the client waits for it. Valid, like head(), until
   // release_request, finish or destruction. Errors: request_too_large, overloaded (the process'
   // budget), invalid_request (chunking), request_timeout, kClosed, kCancelled.
-  [[nodiscard]] io::Task<Result<std::string_view>> read_body();
+  [[nodiscard]] io::MaybeTask<Result<std::string_view>> read_body();
 
   // Frees head and body; what the client sent beyond them is kept.
   void release_request();
@@ -75,14 +83,14 @@ class ServerConnection {
 
   // An answer that comes bit by bit. The head leaves together with the first bytes. `length` known:
   // content-length; otherwise chunks, or until close for HTTP/1.0.
-  [[nodiscard]] Result<void> begin(int status, std::span<const codec::Field> fields,
+  [[nodiscard]] Result<void> begin(int status, const codec::FieldLines& fields,
                                    std::optional<std::uint64_t> length = std::nullopt);
-  // Sends the slices as one chunk. They may point into the thread's scratch. At most 48 slices.
+  // Sends the slices as one chunk. They may point into the thread's scratch. At most 12 slices.
   // Answers to HEAD, 204 and 304 have no body: only the head is sent. More bytes than `length`, or
   // an end before it, are `internal_error`, and the connection does not survive it.
-  [[nodiscard]] io::Task<Result<void>> write(std::span<const io::Slice> slices);
+  [[nodiscard]] io::MaybeTask<Result<void>> write(std::span<const io::Slice> slices);
   // Sends last slices, if any, and the end of the answer.
-  [[nodiscard]] io::Task<Result<void>> end(std::span<const io::Slice> slices = {});
+  [[nodiscard]] io::MaybeTask<Result<void>> end(std::span<const io::Slice> slices = {});
   // Sends an interim `100 Continue` while the answer has not begun. To a peer that closed both
   // directions this brings a reset, which is how a client that only seems half-closed is told apart
   // from one that left (docs/decisions/0007-half-close.md).
@@ -91,7 +99,7 @@ class ServerConnection {
   // After an answer: true if the next request may be read. False: the connection was or will be
   // closed; if the client may still be sending, its bytes are read and dropped for a moment, so
   // that the answer is not lost to a reset. An answer that was begun and not ended is reset here.
-  [[nodiscard]] io::Task<bool> finish();
+  [[nodiscard]] io::MaybeTask<bool> finish();
 
   // The answer will be the last on this connection.
   void close_after_answer() { keep_alive_ = false; }
@@ -103,23 +111,30 @@ class ServerConnection {
   [[nodiscard]] bool answer_complete() const { return answer_ == AnswerState::kDone; }
   [[nodiscard]] io::Stream& stream() { return *stream_; }
   [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
+  // Null until the handler put something there.
+  [[nodiscard]] std::unique_ptr<Attachment>& attachment() { return attachment_; }
 
  private:
   enum class AnswerState : std::uint8_t { kNone, kOpen, kDone };
 
+  [[nodiscard]] io::Task<Result<std::string_view>> receive_body();
   [[nodiscard]] io::Task<Result<std::size_t>> receive(Duration patience);
   [[nodiscard]] io::Task<Result<void>> read_length_body(std::size_t length);
   [[nodiscard]] io::Task<Result<void>> read_chunked_body();
   [[nodiscard]] Result<void> charge(std::size_t bytes);
-  [[nodiscard]] Result<void> start_answer(int status, std::string_view content_type,
-                                          std::span<const codec::Field> fields,
+  [[nodiscard]] std::string_view whole_body();
+  [[nodiscard]] Result<void> start_answer(int status, const codec::FieldLines& fields,
                                           std::optional<std::uint64_t> length);
-  [[nodiscard]] Result<void> put_head(int status, std::string_view content_type,
-                                      std::span<const codec::Field> fields, codec::Framing framing);
-  [[nodiscard]] io::Task<Result<void>> flush(std::span<const io::Slice> slices, bool last);
+  [[nodiscard]] Result<void> put_head(int status, const codec::FieldLines& fields,
+                                      codec::Framing framing);
+  [[nodiscard]] io::MaybeTask<Result<void>> flush(std::span<const io::Slice> slices, bool last);
+  [[nodiscard]] io::Task<Result<void>> finish_flush(io::MaybeTask<Result<void>> sending, bool last);
+  void flushed(bool last);
+  // At least so many bytes can be received behind those that were.
   void make_room(std::size_t bytes);
+  [[nodiscard]] std::span<char> room();
   void drop_request();
-  io::Task<> linger();
+  io::Task<bool> linger();
 
   std::unique_ptr<io::Stream> stream_;
   const ServerLimits& limits_;
@@ -136,7 +151,7 @@ class ServerConnection {
   std::size_t rest_ = 0;
   std::size_t charged_ = 0;
 
-  std::string pending_head_;  // of an answer, until its first bytes
+  ByteBuffer pending_head_;  // of an answer, until its first bytes
   std::optional<std::uint64_t> answer_left_;
   std::uint64_t bytes_out_ = 0;
   bool idle_ = true;
@@ -147,6 +162,7 @@ class ServerConnection {
   AnswerState answer_ = AnswerState::kNone;
   bool bodyless_ = false;
   bool chunked_ = false;
+  std::unique_ptr<Attachment> attachment_;
 };
 
 }  // namespace tdn::http

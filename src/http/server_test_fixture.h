@@ -97,8 +97,9 @@ struct TestHandler final : Handler {
 
   // Two events; or one and no end; or pieces without end.
   io::Task<> stream(ServerConnection& connection, std::string target) {
-    const codec::Field type{"content-type", "text/event-stream"};
-    EXPECT_TRUE(connection.begin(200, std::span(&type, 1)).has_value());
+    codec::FieldLines type;
+    type.add("content-type", "text/event-stream");
+    EXPECT_TRUE(connection.begin(200, type).has_value());
     connection.release_request();
     if (target == "/endless") {
       const std::string piece(1000, 'x');

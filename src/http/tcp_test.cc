@@ -195,13 +195,13 @@ class MoodyEngine {
 };
 
 io::Task<Result<std::string>> attempt(Upstream& upstream, bool fresh) {
-  TDN_CO_TRY(const std::unique_ptr<Exchange> exchange, co_await upstream.open(fresh));
+  TDN_CO_TRY(Exchange exchange, co_await upstream.open(fresh));
   const io::Slice request("GET /x HTTP/1.1\r\nhost: e\r\n\r\n");
-  TDN_CO_TRY_VOID(co_await exchange->send(std::span(&request, 1)));
-  TDN_CO_TRY([[maybe_unused]] const codec::ResponseHead* head, co_await exchange->read_head());
+  TDN_CO_TRY_VOID(co_await exchange.send(std::span(&request, 1)));
+  TDN_CO_TRY([[maybe_unused]] const codec::ResponseHead* head, co_await exchange.read_head());
   std::string body;
   while (true) {
-    TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+    TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange.read_body());
     if (!piece) {
       co_return body;
     }
@@ -257,15 +257,15 @@ struct OnDemand final : Handler {
 };
 
 io::Task<Result<int>> take_events(Upstream& upstream, OnDemand& producer) {
-  TDN_CO_TRY(const std::unique_ptr<Exchange> exchange, co_await upstream.open());
+  TDN_CO_TRY(Exchange exchange, co_await upstream.open());
   const io::Slice request("GET / HTTP/1.1\r\nhost: e\r\n\r\n");
-  TDN_CO_TRY_VOID(co_await exchange->send(std::span(&request, 1)));
-  exchange->expect_stream();
+  TDN_CO_TRY_VOID(co_await exchange.send(std::span(&request, 1)));
+  exchange.expect_stream();
   producer.wanted.set();
-  TDN_CO_TRY([[maybe_unused]] const codec::ResponseHead* head, co_await exchange->read_head());
+  TDN_CO_TRY([[maybe_unused]] const codec::ResponseHead* head, co_await exchange.read_head());
   int events = 0;
   while (true) {
-    TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+    TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange.read_body());
     if (!piece) {
       co_return events;
     }

@@ -1,38 +1,23 @@
 #include "http/transfer.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "io/loop.h"
 
 namespace tdn::http {
 
-io::Task<Result<void>> send(io::Stream& stream, std::span<const io::Slice> slices, Duration stall) {
-  std::size_t total = 0;
-  for (const io::Slice& slice : slices) {
-    total += slice.size;
-  }
-  ssize_t taken = stream.try_write(slices);
-  if (taken == static_cast<ssize_t>(total)) {
-    co_return Result<void>{};
-  }
-  if (taken == io::kFailed) {
-    co_return fail(stream.error());
-  }
-  auto skip = taken > 0 ? static_cast<std::size_t>(taken) : 0;
-  std::string rest;
-  rest.reserve(total - skip);
-  for (const io::Slice& slice : slices) {
-    const std::size_t skipped = std::min(skip, slice.size);
-    rest.append(slice.data + skipped, slice.size - skipped);
-    skip -= skipped;
-  }
+namespace {
+
+io::Task<Result<void>> send_rest(io::Stream& stream, std::string rest, Duration stall) {
   io::Context& context = co_await io::this_context();
   io::DeadlineScope deadline(context, context.loop().now() + stall);
   std::size_t sent = 0;
   while (sent < rest.size()) {
     const io::Slice left(rest.data() + sent, rest.size() - sent);
-    taken = stream.try_write(std::span(&left, 1));
+    const ssize_t taken = stream.try_write(std::span(&left, 1));
     if (taken == io::kFailed) {
       co_return fail(stream.error());
     }
@@ -44,6 +29,32 @@ io::Task<Result<void>> send(io::Stream& stream, std::span<const io::Slice> slice
     deadline.set(context.loop().now() + stall);
   }
   co_return Result<void>{};
+}
+
+}  // namespace
+
+io::MaybeTask<Result<void>> send(io::Stream& stream, std::span<const io::Slice> slices,
+                                 Duration stall) {
+  std::size_t total = 0;
+  for (const io::Slice& slice : slices) {
+    total += slice.size;
+  }
+  const ssize_t taken = stream.try_write(slices);
+  if (taken == static_cast<ssize_t>(total)) {
+    return Result<void>{};
+  }
+  if (taken == io::kFailed) {
+    return fail(stream.error());
+  }
+  auto skip = taken > 0 ? static_cast<std::size_t>(taken) : 0;
+  std::string rest;
+  rest.reserve(total - skip);
+  for (const io::Slice& slice : slices) {
+    const std::size_t skipped = std::min(skip, slice.size);
+    rest.append(slice.data + skipped, slice.size - skipped);
+    skip -= skipped;
+  }
+  return send_rest(stream, std::move(rest), stall);
 }
 
 std::span<char> thread_scratch() {

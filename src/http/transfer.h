@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "io/maybe_task.h"
 #include "io/stream.h"
 
 namespace tdn::http {
@@ -11,8 +12,9 @@ namespace tdn::http {
 // call without a copy; only a remainder is copied before waiting, so the slices may point into
 // buffers that other coroutines use meanwhile (the thread's scratch). A peer that takes no byte for
 // `stall` is an error (kTimeout). Other errors: kClosed, kCancelled, kTimeout.
-[[nodiscard]] io::Task<Result<void>> send(io::Stream& stream, std::span<const io::Slice> slices,
-                                          Duration stall);
+// The writing begins with the call.
+[[nodiscard]] io::MaybeTask<Result<void>> send(io::Stream& stream,
+                                               std::span<const io::Slice> slices, Duration stall);
 
 // 64 KiB per thread that every connection of the thread reads its answers into; contents last until
 // the next suspension. Followed by `kScratchPadding` readable bytes, as vectorised parsers want.

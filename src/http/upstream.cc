@@ -1,17 +1,18 @@
 #include "http/upstream.h"
 
-#include <fmt/format.h>
-
-#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/byte_buffer.h"
 #include "http/transfer.h"
 #include "io/loop.h"
 
 namespace tdn::http {
 namespace {
+
+// A head's memory is kept with its connection up to this size.
+constexpr std::size_t kKeptHead = std::size_t{4} * 1024;
 
 class InUse {
  public:
@@ -38,34 +39,44 @@ bool has_stray_bytes(io::Stream& stream) {
 
 }  // namespace
 
-// A pooled connection. Whatever happens on it means that it cannot be used: it is marked and taken
-// out at the next occasion, since a stream must not be destroyed from inside its own event.
-struct Upstream::Idle final : io::StreamWatcher {
-  Idle(std::unique_ptr<io::Stream> its_stream, Instant now)
-      : stream(std::move(its_stream)), since(now) {
-    stream->watch(this);
-  }
-  virtual ~Idle() = default;
+// A connection, in use by one exchange or idle. What happens on an idle one means that it cannot be
+// used: it is marked and taken out at the next occasion, since a stream must not be destroyed from
+// inside its own event.
+struct UpstreamConnection final : io::StreamWatcher {
+  explicit UpstreamConnection(std::unique_ptr<io::Stream> its_stream)
+      : stream(std::move(its_stream)) {}
+  virtual ~UpstreamConnection() = default;
+  UpstreamConnection(const UpstreamConnection&) = delete;
+  UpstreamConnection& operator=(const UpstreamConnection&) = delete;
+
   void on_event(io::Stream& its_stream, io::StreamEvent) override {
     dead = true;
     its_stream.close();
   }
+
   std::unique_ptr<io::Stream> stream;
-  Instant since;
+  codec::ResponseParser parser;
+  ByteBuffer head;  // of the answer, and what came with it
+  Instant idle_since{};
   bool dead = false;
 };
 
-Exchange::Exchange(Upstream& upstream, std::unique_ptr<io::Stream> stream, bool reused)
-    : upstream_(upstream), stream_(std::move(stream)), reused_(reused) {
+Exchange::Exchange(Upstream& upstream, std::unique_ptr<UpstreamConnection> connection, bool reused)
+    : upstream_(upstream), connection_(std::move(connection)), reused_(reused) {
   ++upstream_.in_use_;
 }
 
+Exchange::Exchange(Exchange&& other) noexcept = default;
+
 Exchange::~Exchange() {
+  if (!connection_) {
+    return;
+  }
   --upstream_.in_use_;
   if (complete_ && keep_alive_) {
-    upstream_.give_back(std::move(stream_));
+    upstream_.give_back(std::move(connection_));
   } else if (!complete_) {
-    stream_->abort();
+    connection_->stream->abort();
   }
 }
 
@@ -74,94 +85,142 @@ Error Exchange::lost(const Error& error) const {
   return as_upstream(error, unanswered ? Retry::kSameRoute : Retry::kOtherRoute);
 }
 
-io::Task<Result<void>> Exchange::send(std::span<const io::Slice> slices) {
-  Result<void> sent = co_await http::send(*stream_, slices, upstream_.limits_.between_bytes);
+void Exchange::expect_stream() { connection_->stream->expect_many_small_reads(); }
+
+io::MaybeTask<Result<void>> Exchange::send(std::span<const io::Slice> slices) {
+  io::MaybeTask<Result<void>> sending =
+      http::send(*connection_->stream, slices, upstream_.limits_.between_bytes);
+  if (!sending.ready()) {
+    return finish_sending(std::move(sending));
+  }
+  Result<void> sent = sending.take();
+  if (!sent) {
+    return fail(lost(sent.error()));
+  }
+  return sent;
+}
+
+io::Task<Result<void>> Exchange::finish_sending(io::MaybeTask<Result<void>> sending) {
+  Result<void> sent = co_await sending;
   if (!sent) {
     co_return fail(lost(sent.error()));
   }
   co_return sent;
 }
 
-io::Task<Result<std::size_t>> Exchange::receive(std::span<char> into, Duration patience,
-                                                std::string_view what) {
+io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_request) {
+  io::Stream& stream = *connection_->stream;
+  ByteBuffer& received = connection_->head;
+  received.clear();
+  codec::ResponseParser& parser = connection_->parser;
+  parser = codec::ResponseParser(to_head_request);
   io::Context& context = co_await io::this_context();
-  const io::DeadlineScope deadline(context, context.loop().now() + patience);
+  const io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.first_byte);
   while (true) {
-    TDN_CO_TRY_VOID(io::to_result(co_await stream_->readable(), what));
-    const ssize_t count = stream_->try_read(into);
-    if (count > 0) {
-      answered_ = true;
-      co_return static_cast<std::size_t>(count);
+    const Result<void> arrived =
+        io::to_result(co_await stream.readable(), "waiting for the engine's answer");
+    if (!arrived) {
+      co_return fail(lost(arrived.error()));
     }
-    if (count == io::kEnd) {
-      co_return std::size_t{0};
+    const std::span<char> scratch = thread_scratch();
+    const ssize_t count = stream.try_read(scratch);
+    if (count == io::kWouldBlock) {
+      continue;
     }
     if (count == io::kFailed) {
-      co_return fail(stream_->error());
+      co_return fail(lost(stream.error()));
     }
-  }
-}
-
-io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_request) {
-  parser_ = codec::ResponseParser(to_head_request);
-  io::Context& context = co_await io::this_context();
-  const Instant until = context.loop().now() + upstream_.limits_.first_byte;
-  while (true) {
-    const std::span<char> scratch = thread_scratch();
-    Result<std::size_t> count =
-        co_await receive(scratch, until - context.loop().now(), "waiting for the engine's answer");
-    if (!count) {
-      co_return fail(lost(count.error()));
-    }
-    if (*count == 0) {
+    if (count == io::kEnd) {
       co_return fail(lost({Code::kClosed, "the engine closed the connection without an answer"}));
     }
-    head_bytes_.append(scratch.data(), *count);
-    TDN_CO_TRY(const bool whole, parser_.parse(head_bytes_, upstream_.known_answer_));
+    answered_ = true;
+    received.append(bytes_of({scratch.data(), static_cast<std::size_t>(count)}));
+    TDN_CO_TRY(const bool whole, parser.parse(text_of(received.view()), upstream_.known_answer_));
     if (whole) {
       break;
     }
   }
-  const codec::ResponseHead& head = parser_.head();
+  const codec::ResponseHead& head = parser.head();
   decoder_ = codec::BodyDecoder(head.framing(), Code::kUpstreamError);
   keep_alive_ = head.keep_alive() && head.framing().kind != codec::BodyKind::kUntilClose;
   // Room behind what came with the head, as read_body promises.
-  const std::size_t size = head_bytes_.size();
-  head_bytes_.resize(size + kScratchPadding);
-  parser_.head().rebase(head_bytes_.data());
-  unread_ = std::string_view(head_bytes_).substr(head.bytes(), size - head.bytes());
-  co_return &parser_.head();
+  received.grow(kScratchPadding);
+  received.trim(kScratchPadding);
+  const std::string_view all = text_of(received.view());
+  parser.head().rebase(all.data());
+  unread_ = all.substr(head.bytes());
+  co_return &head;
 }
 
-io::Task<Result<std::optional<std::string_view>>> Exchange::read_body() {
-  while (true) {
-    while (!unread_.empty() && !decoder_.done()) {
-      TDN_CO_TRY(const codec::BodyDecoder::Step step, decoder_.decode(unread_));
-      unread_.remove_prefix(step.consumed);
-      if (!step.data.empty()) {
-        co_return step.data;
-      }
+std::optional<Result<Exchange::Piece>> Exchange::decode() {
+  while (!unread_.empty() && !decoder_.done()) {
+    Result<codec::BodyDecoder::Step> step = decoder_.decode(unread_);
+    if (!step) {
+      return Result<Piece>(fail(std::move(step).error()));
     }
-    if (decoder_.done()) {
-      // Bytes beyond the answer: whoever sent them cannot be trusted with another request.
-      keep_alive_ = keep_alive_ && unread_.empty();
-      complete_ = true;
-      co_return std::nullopt;
+    unread_.remove_prefix(step->consumed);
+    if (!step->data.empty()) {
+      return Result<Piece>(step->data);
+    }
+  }
+  if (!decoder_.done()) {
+    return std::nullopt;
+  }
+  // Bytes beyond the answer: whoever sent them cannot be trusted with another request.
+  keep_alive_ = keep_alive_ && unread_.empty();
+  complete_ = true;
+  return Result<Piece>(std::nullopt);
+}
+
+io::MaybeTask<Result<Exchange::Piece>> Exchange::read_body() {
+  if (std::optional<Result<Piece>> piece = decode()) {
+    return *std::move(piece);
+  }
+  return receive_body();
+}
+
+io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
+  io::Stream& stream = *connection_->stream;
+  io::Context& context = co_await io::this_context();
+  io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.between_bytes);
+  while (true) {
+    const Result<void> arrived =
+        io::to_result(co_await stream.readable(), "waiting for more of the engine's answer");
+    if (!arrived) {
+      co_return fail(lost(arrived.error()));
     }
     const std::span<char> scratch = thread_scratch();
-    Result<std::size_t> count = co_await receive(scratch, upstream_.limits_.between_bytes,
-                                                 "waiting for more of the engine's answer");
-    if (!count) {
-      co_return fail(lost(count.error()));
+    const ssize_t count = stream.try_read(scratch);
+    if (count == io::kWouldBlock) {
+      continue;
     }
-    if (*count == 0) {
+    if (count == io::kFailed) {
+      co_return fail(lost(stream.error()));
+    }
+    if (count == io::kEnd) {
       TDN_CO_TRY_VOID(decoder_.end());
       keep_alive_ = false;
       complete_ = true;
-      co_return std::nullopt;
+      co_return Piece(std::nullopt);
     }
-    unread_ = {scratch.data(), *count};
+    deadline.set(context.loop().now() + upstream_.limits_.between_bytes);
+    unread_ = {scratch.data(), static_cast<std::size_t>(count)};
+    if (std::optional<Result<Piece>> piece = decode()) {
+      co_return *std::move(piece);
+    }
   }
+}
+
+Exchange::Piece Exchange::take_whole_body() {
+  if (decoder_.done() || unread_.empty()) {
+    return std::nullopt;
+  }
+  const codec::Framing framing = connection_->parser.head().framing();
+  if (framing.kind != codec::BodyKind::kLength || framing.length != unread_.size()) {
+    return std::nullopt;
+  }
+  complete_ = true;
+  return std::exchange(unread_, {});
 }
 
 Upstream::Upstream(io::Loop& loop, io::Network& network, io::Address address,
@@ -170,17 +229,21 @@ Upstream::Upstream(io::Loop& loop, io::Network& network, io::Address address,
 
 Upstream::~Upstream() { TDN_ASSERT(in_use_ == 0); }
 
-io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
+io::MaybeTask<Result<Exchange>> Upstream::open(bool fresh) {
   drop_dead();
   if (in_use_ >= limits_.connections) {
-    co_return fail(Code::kOverloaded, "all connections to this engine are in use");
+    return fail(Code::kOverloaded, "all connections to this engine are in use");
   }
-  if (!fresh && !idle_.empty()) {
-    std::unique_ptr<Idle> idle = std::move(idle_.back());
-    idle_.pop_back();
-    idle->stream->watch(nullptr);
-    co_return std::unique_ptr<Exchange>(new Exchange(*this, std::move(idle->stream), true));
+  if (fresh || idle_.empty()) {
+    return connect();
   }
+  std::unique_ptr<UpstreamConnection> idle = std::move(idle_.back());
+  idle_.pop_back();
+  idle->stream->watch(nullptr);
+  return Exchange(*this, std::move(idle), true);
+}
+
+io::Task<Result<Exchange>> Upstream::connect() {
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, loop_.now() + limits_.connect);
   // Counts while it is being made, so that the bound holds, and no longer if this is dropped
@@ -192,18 +255,24 @@ io::Task<Result<std::unique_ptr<Exchange>>> Upstream::open(bool fresh) {
     co_return fail(as_upstream(stream.error(), Retry::kOtherRoute));
   }
   ++opened_;
-  co_return std::unique_ptr<Exchange>(new Exchange(*this, std::move(*stream), false));
+  co_return Exchange(*this, std::make_unique<UpstreamConnection>(*std::move(stream)), false);
 }
 
-void Upstream::give_back(std::unique_ptr<io::Stream> stream) {
-  if (closing_ || stream->peer_finished() || stream->peer_gone() || has_stray_bytes(*stream)) {
+void Upstream::give_back(std::unique_ptr<UpstreamConnection> connection) {
+  io::Stream& stream = *connection->stream;
+  if (closing_ || stream.peer_finished() || stream.peer_gone() || has_stray_bytes(stream)) {
     return;
   }
   drop_dead();
   if (idle_.size() >= limits_.idle_connections) {
     idle_.erase(idle_.begin());
   }
-  idle_.push_back(std::make_unique<Idle>(std::move(stream), loop_.now()));
+  if (connection->head.size() > kKeptHead) {
+    connection->head = {};
+  }
+  connection->idle_since = loop_.now();
+  stream.watch(connection.get());
+  idle_.push_back(std::move(connection));
 }
 
 void Upstream::drop_dead() {
@@ -218,8 +287,8 @@ void Upstream::close_idle() {
 }
 
 void Upstream::close_stale(Instant now) {
-  std::erase_if(idle_, [&](const std::unique_ptr<Idle>& idle) {
-    return idle->dead || now - idle->since > limits_.idle;
+  std::erase_if(idle_, [&](const std::unique_ptr<UpstreamConnection>& connection) {
+    return connection->dead || now - connection->idle_since > limits_.idle;
   });
 }
 

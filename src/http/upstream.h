@@ -1,11 +1,11 @@
 // One upstream (an engine) as this shard sees it: a pool of connections, and exchanges over them.
 //
 //   Upstream upstream(loop, network, address, limits);
-//   TDN_CO_TRY(std::unique_ptr<Exchange> exchange, co_await upstream.open());
-//   TDN_CO_TRY_VOID(co_await exchange->send(head_and_body));
-//   TDN_CO_TRY(const codec::ResponseHead* head, co_await exchange->read_head());
+//   TDN_CO_TRY(Exchange exchange, co_await upstream.open());
+//   TDN_CO_TRY_VOID(co_await exchange.send(head_and_body));
+//   TDN_CO_TRY(const codec::ResponseHead* head, co_await exchange.read_head());
 //   while (true) {
-//     TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+//     TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange.read_body());
 //     if (!piece) break;
 //     …
 //   }
@@ -26,21 +26,24 @@
 
 #include "codec/http1.h"
 #include "http/limits.h"
+#include "io/maybe_task.h"
 #include "io/network.h"
 
 namespace tdn::http {
 
 class Upstream;
+struct UpstreamConnection;
 
+// One request and its answer. Movable; what was moved from may only be destroyed.
 class Exchange {
  public:
+  Exchange(Exchange&& other) noexcept;
   ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  Exchange& operator=(Exchange&&) = delete;
 
   // Head and body, written in one go. Errors have Retry::kSameRoute when the connection was a
   // pooled one that turned out dead: nothing was answered, so sending again on a fresh one is safe.
-  [[nodiscard]] io::Task<Result<void>> send(std::span<const io::Slice> slices);
+  [[nodiscard]] io::MaybeTask<Result<void>> send(std::span<const io::Slice> slices);
   // The head stays valid until the exchange ends. Errors: kTimeout (`first_byte`), kClosed with the
   // same hint as above if nothing at all was received, upstream_error (not HTTP), kCancelled.
   [[nodiscard]] io::Task<Result<const codec::ResponseHead*>> read_head(
@@ -48,28 +51,32 @@ class Exchange {
   // The next piece of body without its framing, valid until the next suspension and followed by
   // kScratchPadding readable bytes; nullopt at the end. Errors: kTimeout (`between_bytes`), kClosed
   // (the body broke off), upstream_error, kCancelled.
-  [[nodiscard]] io::Task<Result<std::optional<std::string_view>>> read_body();
-  // True once read_body has given nullopt.
+  using Piece = std::optional<std::string_view>;
+  [[nodiscard]] io::MaybeTask<Result<Piece>> read_body();
+  // The whole body, if all of it came together with the head; then nothing is left to read. Valid
+  // until the exchange ends, followed by kScratchPadding readable bytes.
+  [[nodiscard]] Piece take_whole_body();
+  // True once read_body has given nullopt, or take_whole_body the body.
   [[nodiscard]] bool complete() const { return complete_; }
   // The connection had been used before.
   [[nodiscard]] bool reused() const { return reused_; }
 
   // The engine's answer comes in many small pieces: saves an acknowledgement per piece.
-  void expect_stream() { stream_->expect_many_small_reads(); }
+  void expect_stream();
 
  private:
   friend class Upstream;
-  Exchange(Upstream& upstream, std::unique_ptr<io::Stream> stream, bool reused);
-  [[nodiscard]] io::Task<Result<std::size_t>> receive(std::span<char> into, Duration patience,
-                                                      std::string_view what);
+  Exchange(Upstream& upstream, std::unique_ptr<UpstreamConnection> connection, bool reused);
+  // What was received and not yet decoded. Nothing: more must be received first.
+  [[nodiscard]] std::optional<Result<Piece>> decode();
+  [[nodiscard]] io::Task<Result<Piece>> receive_body();
+  [[nodiscard]] io::Task<Result<void>> finish_sending(io::MaybeTask<Result<void>> sending);
   [[nodiscard]] Error lost(const Error& error) const;
 
   Upstream& upstream_;
-  std::unique_ptr<io::Stream> stream_;
-  codec::ResponseParser parser_;
+  std::unique_ptr<UpstreamConnection> connection_;
   codec::BodyDecoder decoder_;
-  std::string head_bytes_;   // the head, and what came with it
-  std::string_view unread_;  // received, not yet decoded: in head_bytes_ or the scratch
+  std::string_view unread_;  // received, not yet decoded: beside the head or in the scratch
   bool reused_;
   bool answered_ = false;  // at least one byte was received
   bool complete_ = false;
@@ -86,7 +93,7 @@ class Upstream {
 
   // `fresh`: not a pooled connection. Errors: kUnavailable (refused), kTimeout (`connect`),
   // kOverloaded (all connections in use), kCancelled.
-  [[nodiscard]] io::Task<Result<std::unique_ptr<Exchange>>> open(bool fresh = false);
+  [[nodiscard]] io::MaybeTask<Result<Exchange>> open(bool fresh = false);
 
   // Closes idle connections; those in use are not kept afterwards.
   void close_idle();
@@ -100,15 +107,15 @@ class Upstream {
 
  private:
   friend class Exchange;
-  struct Idle;
-  void give_back(std::unique_ptr<io::Stream> stream);
+  [[nodiscard]] io::Task<Result<Exchange>> connect();
+  void give_back(std::unique_ptr<UpstreamConnection> connection);
   void drop_dead();
 
   io::Loop& loop_;
   io::Network& network_;
   io::Address address_;
   const ClientLimits& limits_;
-  std::vector<std::unique_ptr<Idle>> idle_;  // most recently used last
+  std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // most recently used last
   codec::KnownResponse known_answer_;
   std::size_t in_use_ = 0;
   std::uint64_t opened_ = 0;

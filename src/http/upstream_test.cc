@@ -49,25 +49,25 @@ class UpstreamTest : public ::testing::Test {
   }
   // A whole exchange: "200 body", or the error's name and retry hint.
   static io::Task<> ask(Upstream& upstream, std::string& outcome) {
-    Result<std::unique_ptr<Exchange>> exchange = co_await upstream.open();
+    Result<Exchange> exchange = co_await upstream.open();
     if (!exchange) {
       outcome = describe(exchange.error());
       co_return;
     }
     const io::Slice slice("GET / HTTP/1.1\r\n\r\n");
-    const Result<void> sent = co_await (*exchange)->send(std::span(&slice, 1));
+    const Result<void> sent = co_await exchange->send(std::span(&slice, 1));
     if (!sent) {
       outcome = describe(sent.error());
       co_return;
     }
-    const Result<const codec::ResponseHead*> head = co_await (*exchange)->read_head();
+    const Result<const codec::ResponseHead*> head = co_await exchange->read_head();
     if (!head) {
       outcome = describe(head.error());
       co_return;
     }
     std::string text = std::to_string((*head)->status()) + " ";
     while (true) {
-      const auto piece = co_await (*exchange)->read_body();
+      const auto piece = co_await exchange->read_body();
       if (!piece) {
         outcome = text + describe(piece.error());
         co_return;
@@ -239,6 +239,45 @@ TEST_F(UpstreamTest, ClosesWhatWasIdleForTooLong) {
   test.advance(1ms);
   upstream.close_stale(test.loop.now());
   EXPECT_EQ(upstream.idle(), 0U);
+}
+
+// A body that came with the head needs no copy; any other is read piece by piece.
+io::Task<> ask_for_whole(Upstream& upstream, std::string& outcome) {
+  Result<Exchange> exchange = co_await upstream.open();
+  const io::Slice slice("GET / HTTP/1.1\r\n\r\n");
+  const Result<void> sent = co_await exchange->send(std::span(&slice, 1));
+  const Result<const codec::ResponseHead*> head = co_await exchange->read_head();
+  if (!sent || !head) {
+    outcome = "failed";
+    co_return;
+  }
+  const Exchange::Piece whole = exchange->take_whole_body();
+  outcome = whole ? std::string(*whole) : "in pieces";
+  EXPECT_EQ(exchange->complete(), whole.has_value());
+}
+
+TEST_F(UpstreamTest, AWholeBodyIsTakenWhereItLies) {
+  test.group.spawn(ask_for_whole(upstream, outcome));
+  test.settle();
+  far_writes(0, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+  test.settle();
+  EXPECT_EQ(outcome, "hello");
+  EXPECT_EQ(upstream.idle(), 1U);
+}
+
+TEST_F(UpstreamTest, ABodyThatIsNotAllThereIsNotTakenWhole) {
+  for (const std::string_view answer :
+       {"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"}) {
+    const std::size_t index = network.far.size();
+    test.group.spawn(ask_for_whole(upstream, outcome));
+    test.settle();
+    far_writes(index, answer);
+    test.settle();
+    EXPECT_EQ(outcome, "in pieces") << answer;
+  }
 }
 
 }  // namespace

@@ -17,15 +17,15 @@ io::Task<Result<int>> status_of(io::Loop& loop, io::Network& network, const Ques
       question.url.starts_with(kScheme) ? question.url.substr(kScheme.size()) : question.url;
   TDN_CO_TRY(const io::Address address, io::Address::parse(host));
   http::Upstream upstream(loop, network, address, limits);
-  TDN_CO_TRY(const std::unique_ptr<http::Exchange> exchange, co_await upstream.open());
+  TDN_CO_TRY(http::Exchange exchange, co_await upstream.open());
   const std::string key = question.bearer.empty() ? ""
                                                   : fmt::format("authorization: Bearer {}\r\n",
                                                                 question.bearer.reveal());
   const std::string request =
       fmt::format("GET {} HTTP/1.1\r\nhost: {}\r\n{}\r\n", question.path, host, key);
   const io::Slice slice(request);
-  TDN_CO_TRY_VOID(co_await exchange->send({&slice, 1}));
-  TDN_CO_TRY(const codec::ResponseHead* head, co_await exchange->read_head());
+  TDN_CO_TRY_VOID(co_await exchange.send({&slice, 1}));
+  TDN_CO_TRY(const codec::ResponseHead* head, co_await exchange.read_head());
   co_return head->status();
 }
 
