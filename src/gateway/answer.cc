@@ -1,8 +1,6 @@
 // What goes into the head of an answer, and answers of our own.
-#include <algorithm>
-#include <array>
-
 #include "codec/error_body.h"
+#include "codec/field_lines.h"
 #include "gateway/gateway.h"
 #include "gateway/headers.h"
 #include "io/loop.h"
@@ -10,58 +8,26 @@
 namespace tdn::gateway {
 namespace {
 
-// Of an engine's head not passed on: what belongs to its connection or its message's framing, what
-// we say ourselves, and what an engine has no business telling our clients.
-constexpr std::array<std::string_view, 17> kDropped{"connection",
-                                                    "keep-alive",
-                                                    "proxy-authenticate",
-                                                    "proxy-connection",
-                                                    "te",
-                                                    "trailer",
-                                                    "transfer-encoding",
-                                                    "upgrade",
-                                                    "content-length",
-                                                    "server",
-                                                    "x-request-id",
-                                                    "x-client-request-id",
-                                                    "server-timing",
-                                                    "set-cookie",
-                                                    "tdn-route",
-                                                    "retry-after",
-                                                    "alt-svc"};
-
-bool is_passed_on(std::string_view name) {
-  if (name.size() >= 11 && codec::equals_ignoring_case(name.substr(0, 11), "x-ratelimit")) {
-    return false;
-  }
-  if (name.size() >= 15 && codec::equals_ignoring_case(name.substr(0, 15), "access-control-")) {
-    return false;
-  }
-  return std::none_of(kDropped.begin(), kDropped.end(), [&](std::string_view dropped) {
-    return codec::equals_ignoring_case(name, dropped);
-  });
-}
-
-void add_common(const Request& request, HeaderList& headers) {
-  headers.add("x-request-id", request.id_view());
+void add_common(const Request& request, codec::FieldLines& lines) {
+  lines.add("x-request-id", request.id_view());
   if (!request.client_reference.empty()) {
-    headers.add("x-client-request-id", request.client_reference);
+    lines.add("x-client-request-id", request.client_reference);
   }
 }
 
-void add_limits(const Request& request, Instant now, HeaderList& headers) {
+void add_limits(const Request& request, Instant now, codec::FieldLines& lines) {
   const quota::LimitState state = request.reservation.state(now);
+  ShortText text;
   if (state.requests) {
-    headers.add("x-ratelimit-limit-requests", static_cast<std::uint64_t>(state.requests->limit));
-    headers.add("x-ratelimit-remaining-requests",
-                static_cast<std::uint64_t>(state.requests->remaining));
-    headers.add_copy("x-ratelimit-reset-requests", limit_duration(state.requests->reset));
+    lines.add("x-ratelimit-limit-requests", static_cast<std::uint64_t>(state.requests->limit))
+        .add("x-ratelimit-remaining-requests",
+             static_cast<std::uint64_t>(state.requests->remaining))
+        .add("x-ratelimit-reset-requests", limit_duration(text, state.requests->reset));
   }
   if (state.tokens) {
-    headers.add("x-ratelimit-limit-tokens", static_cast<std::uint64_t>(state.tokens->limit));
-    headers.add("x-ratelimit-remaining-tokens",
-                static_cast<std::uint64_t>(state.tokens->remaining));
-    headers.add_copy("x-ratelimit-reset-tokens", limit_duration(state.tokens->reset));
+    lines.add("x-ratelimit-limit-tokens", static_cast<std::uint64_t>(state.tokens->limit))
+        .add("x-ratelimit-remaining-tokens", static_cast<std::uint64_t>(state.tokens->remaining))
+        .add("x-ratelimit-reset-tokens", limit_duration(text, state.tokens->reset));
   }
 }
 
@@ -71,29 +37,27 @@ Result<void> Gateway::begin_answer(Request& request, const Leg& leg,
                                    const codec::ResponseHead& head,
                                    std::optional<std::uint64_t> length) {
   const Instant now = loop_.clock().now();
-  HeaderList headers;
+  codec::FieldLines& lines = lines_;
+  lines.clear();
   for (std::size_t i = 0; i < head.size(); ++i) {
     const codec::Field field = head[i];
     if (is_passed_on(field.name)) {
-      headers.add(field.name, field.value);
+      lines.add(field);
     }
   }
-  add_common(request, headers);
-  const domain::Snapshot& snapshot = request.snapshot();
-  const domain::Endpoint& endpoint = snapshot[leg.endpoint];
-  std::string route = snapshot[endpoint.site].name;
-  route.append("/").append(endpoint.name).append("; reason=").append(leg.reason);
-  headers.add_copy("tdn-route", route);
+  add_common(request, lines);
+  lines.add("tdn-route", request.catalogue->route_text(leg.endpoint), leg.reason);
   if (leg.simulated) {
-    headers.add("tdn-simulated", "true");
+    lines.add("tdn-simulated", "true");
   }
-  add_limits(request, now, headers);
-  headers.add_copy("server-timing",
-                   server_timing(request.dispatched - request.arrived, now - request.dispatched));
+  add_limits(request, now, lines);
+  ShortText text;
+  lines.add("server-timing",
+            server_timing(text, request.dispatched - request.arrived, now - request.dispatched));
   request.answered = true;
   request.first_byte = request.last_token = loop_.now();
   metrics_.first_byte.observe(now - request.arrived);
-  return request.client.begin(head.status(), headers.fields(), length);
+  return request.client.begin(head.status(), lines, length);
 }
 
 io::Task<> Gateway::answer_error(Request& request, const Error& error) {
@@ -103,26 +67,28 @@ io::Task<> Gateway::answer_error(Request& request, const Error& error) {
     co_return;
   }
   metrics_.refused[static_cast<std::size_t>(error.code())].add();
-  HeaderList headers;
-  add_common(request, headers);
+  codec::FieldLines& lines = lines_;
+  lines.clear();
+  lines.add("content-type", "application/json");
+  add_common(request, lines);
   if (error.code() == Code::kMethodNotAllowed) {
-    headers.add("allow", request.target == Target::kGenerate ? "POST" : "GET, HEAD");
+    lines.add("allow", request.target == Target::kGenerate ? "POST" : "GET, HEAD");
   }
   if (row.retry_after) {
-    headers.add("retry-after", request.retry_after_s);
+    lines.add("retry-after", request.retry_after_s);
   }
   if (!row.should_retry) {
-    headers.add("x-should-retry", "false");
+    lines.add("x-should-retry", "false");
   }
   if (request.key != nullptr) {
-    add_limits(request, loop_.clock().now(), headers);
+    add_limits(request, loop_.clock().now(), lines);
   }
   const std::string body = codec::openai_error_body(error);
-  http::Answer answer;
-  answer.status = row.status;
-  answer.fields = headers.fields();
-  answer.body = body;
-  const Result<void> sent = co_await request.client.respond(answer);
+  const io::Slice slice(body);
+  Result<void> sent = request.client.begin(row.status, lines, body.size());
+  if (sent) {
+    sent = co_await request.client.end(std::span(&slice, 1));
+  }
   if (!sent) {
     request.client.abort();
   }

@@ -1,31 +1,31 @@
 #include "gateway/attempt.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
+#include <string>
 #include <utility>
 
+#include "base/fixed_vector.h"
+#include "gateway/catalogue.h"
 #include "io/loop.h"
 
 namespace tdn::gateway {
 namespace {
 
+// Room for a usual head; a larger one, with a long credential, gets its own memory.
+constexpr std::size_t kHeadRoom = 1024;
+// What is the request's own: path, accept, ids, length.
+constexpr std::size_t kVariableRoom = 512;
+
 // The head of the request to the engine. Of the client's fields only those that mean something to
 // an engine are passed on: never its key, never hop-by-hop fields.
-Result<std::string_view> write_head(const Request& request, const domain::Endpoint& endpoint,
-                                    std::string_view credential, std::size_t body_bytes,
-                                    std::span<char> buffer) {
+Result<std::string_view> write_head(const Request& request, const Catalogue::EngineHead& common,
+                                    std::size_t body_bytes, std::span<char> buffer) {
   codec::HeadWriter head(buffer);
-  const std::string target = endpoint.path + request.path;
-  head.request("POST", target);
-  head.field("host", endpoint.authority);
-  if (!credential.empty()) {
-    head.field("authorization", credential);
-  }
-  head.field("content-type", "application/json");
-  head.field("accept", request.scan.stream ? "text/event-stream" : "application/json");
-  head.field("x-request-id", request.id_view());
+  head.raw(common.start).raw(request.path).raw(common.fields);
+  head.raw(request.scan.stream ? "accept: text/event-stream\r\nx-request-id: "
+                               : "accept: application/json\r\nx-request-id: ");
+  head.raw(request.id_view()).raw("\r\n");
   if (!request.trace_parent.empty()) {
     head.field("traceparent", request.trace_parent);
   }
@@ -78,24 +78,31 @@ std::optional<std::uint64_t> retry_after_of(const codec::Head& head) {
   return std::min<std::uint64_t>(seconds, 3600);
 }
 
-io::Task<Result<std::unique_ptr<http::Exchange>>> dispatch(
-    Request& request, http::Upstream& upstream, const domain::Endpoint& endpoint,
-    const domain::Served& served, std::string_view credential, const codec::ResponseHead** head) {
+io::Task<Result<http::Exchange>> dispatch(Request& request, http::Upstream& upstream,
+                                          const domain::Endpoint& endpoint,
+                                          const domain::Served& served,
+                                          const Catalogue::EngineHead& common,
+                                          const codec::ResponseHead** head) {
   const codec::SplicedBody body = splice(request, endpoint, served);
-  std::array<char, 2048> buffer;
-  TDN_CO_TRY(const std::string_view head_bytes,
-             write_head(request, endpoint, credential, body.size(), buffer));
-  std::array<io::Slice, 17> slices;
-  std::size_t count = 0;
-  slices[count++] = io::Slice(head_bytes);
+  std::array<char, kHeadRoom> small;
+  std::string large;
+  std::span<char> room = small;
+  if (const std::size_t size = common.start.size() + common.fields.size() + kVariableRoom;
+      size > room.size()) {
+    large.resize(size);
+    room = large;
+  }
+  TDN_CO_TRY(const std::string_view head_bytes, write_head(request, common, body.size(), room));
+  FixedVector<io::Slice, 17> slices;  // the head, and at most 16 pieces of body
+  slices.push_back(io::Slice(head_bytes));
   for (const std::string_view piece : body.pieces()) {
-    slices[count++] = io::Slice(piece);
+    slices.push_back(io::Slice(piece));
   }
   for (bool fresh = false;; fresh = true) {
-    TDN_CO_TRY(std::unique_ptr<http::Exchange> exchange, co_await upstream.open(fresh));
-    Result<void> sent = co_await exchange->send(std::span(slices).first(count));
+    TDN_CO_TRY(http::Exchange exchange, co_await upstream.open(fresh));
+    Result<void> sent = co_await exchange.send({slices.begin(), slices.size()});
     Result<const codec::ResponseHead*> answer =
-        sent ? co_await exchange->read_head()
+        sent ? co_await exchange.read_head()
              : Result<const codec::ResponseHead*>(fail(std::move(sent).error()));
     if (answer) {
       *head = *answer;

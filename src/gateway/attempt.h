@@ -3,12 +3,11 @@
 // may follow.
 #pragma once
 
-#include <memory>
 #include <optional>
-#include <string>
 
 #include "codec/http1.h"
 #include "domain/snapshot.h"
+#include "gateway/catalogue.h"
 #include "gateway/request.h"
 #include "http/upstream.h"
 
@@ -31,8 +30,10 @@ enum class Verdict : std::uint8_t {
 // Sends the request to `endpoint` and reads the answer's head. A pooled connection that turns out
 // dead unanswered is replaced once by a fresh one. Errors keep their code (kUnavailable, kTimeout,
 // kClosed, kOverloaded, upstream_error, kCancelled).
-[[nodiscard]] io::Task<Result<std::unique_ptr<http::Exchange>>> dispatch(
-    Request& request, http::Upstream& upstream, const domain::Endpoint& endpoint,
-    const domain::Served& served, std::string_view credential, const codec::ResponseHead** head);
+[[nodiscard]] io::Task<Result<http::Exchange>> dispatch(Request& request, http::Upstream& upstream,
+                                                        const domain::Endpoint& endpoint,
+                                                        const domain::Served& served,
+                                                        const Catalogue::EngineHead& common,
+                                                        const codec::ResponseHead** head);
 
 }  // namespace tdn::gateway

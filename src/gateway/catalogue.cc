@@ -6,6 +6,8 @@
 #include <fstream>
 #include <utility>
 
+#include "codec/field_lines.h"
+
 namespace tdn::gateway {
 namespace {
 
@@ -52,10 +54,12 @@ Result<std::shared_ptr<const Catalogue>> Catalogue::create(
     std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
     const Catalogue* previous) {
   const std::shared_ptr<Catalogue> made(new Catalogue());
+  made->number_ = previous == nullptr ? 1 : previous->number_ + 1;
   made->table_ = route::Table::create(std::move(snapshot), here,
                                       previous == nullptr ? nullptr : previous->table_.get());
   made->make_limiters(previous);
   TDN_TRY_VOID(made->read_credentials());
+  TDN_TRY_VOID(made->make_texts());
   for (const domain::Endpoint& endpoint : made->snapshot().endpoints()) {
     std::shared_ptr<std::atomic<bool>> flag;
     if (previous != nullptr) {
@@ -97,6 +101,28 @@ void Catalogue::make_limiters(const Catalogue* previous) {
     chain.count = chain.levels.size();
     chains_.push_back(chain);
   }
+}
+
+Result<void> Catalogue::make_texts() {
+  for (std::size_t i = 0; i < snapshot().endpoints().size(); ++i) {
+    const domain::Endpoint& endpoint = snapshot().endpoints()[i];
+    codec::FieldLines lines;
+    lines.add("host", endpoint.authority);
+    if (!credentials_[i].empty()) {
+      lines.add("authorization", credentials_[i]);
+    }
+    lines.add("content-type", "application/json");
+    if (lines.broken() || codec::breaks_line(endpoint.path)) {
+      return fail(
+          Code::kInvalid,
+          fmt::format("endpoint {}: its url or credential holds a line break or a zero byte",
+                      endpoint.name));
+    }
+    engine_heads_.push_back({"POST " + endpoint.path, " HTTP/1.1\r\n" + std::string(lines.text())});
+    route_texts_.push_back(
+        fmt::format("{}/{}; reason=", snapshot()[endpoint.site].name, endpoint.name));
+  }
+  return {};
 }
 
 Result<void> Catalogue::read_credentials() {

@@ -26,6 +26,8 @@ class Catalogue {
       std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
       const Catalogue* previous);
 
+  // Counts up from reload to reload.
+  [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const domain::Snapshot& snapshot() const { return table_->snapshot(); }
   [[nodiscard]] const route::Table& table() const { return *table_; }
   [[nodiscard]] domain::SiteIndex here() const { return table_->here(); }
@@ -37,6 +39,19 @@ class Catalogue {
   [[nodiscard]] const std::string& credential(domain::EndpointIndex endpoint) const {
     return credentials_[endpoint.value];
   }
+  // What the heads of all requests to the endpoint have in common: "POST" and the path before
+  // /v1, then, behind the path, all fields that are the same for every request.
+  struct EngineHead {
+    std::string start;
+    std::string fields;
+  };
+  [[nodiscard]] const EngineHead& engine_head(domain::EndpointIndex endpoint) const {
+    return engine_heads_[endpoint.value];
+  }
+  // "frankfurt/frankfurt-1; reason=", as the `tdn-route` field has it.
+  [[nodiscard]] const std::string& route_text(domain::EndpointIndex endpoint) const {
+    return route_texts_[endpoint.value];
+  }
   // Whether the engine says of itself that it is simulated; false until it was asked.
   [[nodiscard]] std::atomic<bool>& simulated(domain::EndpointIndex endpoint) const {
     return *simulated_[endpoint.value];
@@ -46,15 +61,19 @@ class Catalogue {
   Catalogue() = default;
   void make_limiters(const Catalogue* previous);
   Result<void> read_credentials();
+  Result<void> make_texts();
 
   struct Chain {
     std::array<const quota::Limiter*, quota::Reservation::kLevels> levels{};
     std::size_t count = 0;
   };
+  std::uint64_t number_ = 1;
   std::shared_ptr<const route::Table> table_;
   std::map<Uid, std::unique_ptr<quota::Limiter>> limiters_;  // by key, project, tenant
   std::vector<Chain> chains_;                                // by key index
-  std::vector<std::string> credentials_;                     // by endpoint index
+  std::vector<std::string> credentials_;                     // by endpoint index, as the next two
+  std::vector<EngineHead> engine_heads_;
+  std::vector<std::string> route_texts_;
   std::vector<std::shared_ptr<std::atomic<bool>>> simulated_;
 };
 

@@ -30,15 +30,26 @@ void Gateway::publish(std::shared_ptr<const Catalogue> catalogue) {
   upstreams_.tidy(catalogue_->snapshot());
 }
 
-io::Task<> Gateway::handle(http::ServerConnection& client) {
-  Request request(client, catalogue_);
+void Gateway::begin(Request& request) {
   request.arrived = loop_.clock().now();
   request.arrived_wall = loop_.clock().wall();
   request.id = {Uid::make(request.arrived_wall, random_)};
   const std::string id = to_string(request.id.uid);
   std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+}
+
+io::Task<> Gateway::handle(http::ServerConnection& client) {
+  Request request(client, catalogue_);
+  begin(request);
   metrics_.in_flight.add(1);
-  const Result<void> outcome = co_await run(request);
+  Result<void> outcome = accept(request);
+  if (outcome) {
+    outcome = authenticate(request);
+  }
+  if (outcome) {
+    outcome = request.target == Target::kGenerate ? co_await generate(request)
+                                                  : co_await answer_models(request);
+  }
   metrics_.in_flight.add(-1);
   if (!outcome) {
     co_await answer_error(request, outcome.error());
@@ -48,20 +59,11 @@ io::Task<> Gateway::handle(http::ServerConnection& client) {
 
 io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {
   Request request(client, catalogue_);
-  request.arrived = loop_.clock().now();
-  request.arrived_wall = loop_.clock().wall();
-  request.id = {Uid::make(request.arrived_wall, random_)};
-  const std::string id = to_string(request.id.uid);
-  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  begin(request);
   co_await answer_error(request, error);
 }
 
-io::Task<Result<void>> Gateway::run(Request& request) {
-  TDN_CO_TRY_VOID(accept(request));
-  TDN_CO_TRY_VOID(authenticate(request));
-  if (request.target == Target::kGenerate) {
-    co_return co_await generate(request);
-  }
+io::Task<Result<void>> Gateway::answer_models(Request& request) {
   TDN_CO_TRY(const std::string body,
              request.target == Target::kListModels ? list_models(request) : show_model(request));
   const codec::Field id{"x-request-id", request.id_view()};
@@ -186,14 +188,14 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   }
   request.dispatched = loop_.now();
   const codec::ResponseHead* head = nullptr;
-  Result<std::unique_ptr<http::Exchange>> exchange =
+  Result<http::Exchange> exchange =
       co_await dispatch(request, **upstream, endpoint, *endpoint.served(request.model),
-                        request.catalogue->credential(leg.endpoint), &head);
+                        request.catalogue->engine_head(leg.endpoint), &head);
   if (!exchange) {
     co_return fail(failed(std::move(exchange).error()));
   }
   fail_point("gateway.after_head");
-  const Answering answering{*this, request, leg, **exchange, *head};
+  const Answering answering{*this, request, leg, *exchange, *head};
   switch (judge(head->status())) {
     case Verdict::kAnswer: {
       const std::string_view type = head->find("content-type").value_or("");

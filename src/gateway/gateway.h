@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "codec/field_lines.h"
 #include "gateway/attempt.h"
 #include "gateway/catalogue.h"
 #include "gateway/leg.h"
@@ -71,7 +72,8 @@ class Gateway final : public http::Handler {
   [[nodiscard]] static Error upstream_error(Error error);
 
  private:
-  [[nodiscard]] io::Task<Result<void>> run(Request& request);
+  void begin(Request& request);
+  [[nodiscard]] io::Task<Result<void>> answer_models(Request& request);
   [[nodiscard]] io::Task<Result<void>> generate(Request& request);
   [[nodiscard]] io::Task<Result<void>> serve(Request& request);
   [[nodiscard]] io::Task<Result<void>> attempt(Request& request, Leg& leg);
@@ -89,6 +91,7 @@ class Gateway final : public http::Handler {
   Upstreams upstreams_;
   GatewayMetrics metrics_;
   route::Scratch candidates_;
+  codec::FieldLines lines_;  // of the answer being begun
   std::shared_ptr<const Catalogue> catalogue_;
 };
 

@@ -1,57 +1,92 @@
 #include "gateway/headers.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include "codec/http1.h"
 
 namespace tdn::gateway {
 
 using namespace std::chrono_literals;
 
-void HeaderList::add(std::string_view name, std::string_view value) {
-  if (!fields_.full()) {
-    fields_.push_back({name, value});
+namespace {
+
+constexpr std::array<std::string_view, 17> kDropped{"connection",
+                                                    "keep-alive",
+                                                    "proxy-authenticate",
+                                                    "proxy-connection",
+                                                    "te",
+                                                    "trailer",
+                                                    "transfer-encoding",
+                                                    "upgrade",
+                                                    "content-length",
+                                                    "server",
+                                                    "x-request-id",
+                                                    "x-client-request-id",
+                                                    "server-timing",
+                                                    "set-cookie",
+                                                    "tdn-route",
+                                                    "retry-after",
+                                                    "alt-svc"};
+constexpr std::array<std::string_view, 2> kDroppedPrefixes{"x-ratelimit", "access-control-"};
+
+// Appends to a ShortText; what does not fit cannot be: the longest duration has 20 digits.
+class Appender {
+ public:
+  explicit Appender(ShortText& text)
+      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
+  Appender& operator<<(std::string_view text) {
+    const std::size_t size = std::min(text.size(), static_cast<std::size_t>(end_ - at_));
+    std::memcpy(at_, text.data(), size);
+    at_ += size;
+    return *this;
   }
-}
-
-void HeaderList::add_copy(std::string_view name, std::string_view value) {
-  if (value.size() > text_.size() - used_) {
-    return;
+  Appender& operator<<(std::int64_t number) {
+    at_ = std::to_chars(at_, end_, number).ptr;
+    return *this;
   }
-  char* const at = text_.data() + used_;
-  std::memcpy(at, value.data(), value.size());
-  used_ += value.size();
-  add(name, std::string_view(at, value.size()));
-}
+  [[nodiscard]] std::string_view text() const {
+    return {begin_, static_cast<std::size_t>(at_ - begin_)};
+  }
 
-void HeaderList::add(std::string_view name, std::uint64_t value) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
-  add_copy(name, {digits.data(), static_cast<std::size_t>(end - digits.data())});
-}
+ private:
+  char* begin_;
+  char* at_;
+  char* end_;
+};
 
-void HeaderList::clear() {
-  fields_.clear();
-  used_ = 0;
-}
+}  // namespace
 
-std::string limit_duration(Duration duration) {
+std::string_view limit_duration(ShortText& text, Duration duration) {
+  Appender out(text);
   if (duration <= Duration::zero()) {
-    return "0s";
+    return (out << "0s").text();
   }
   if (duration < 1s) {
-    return fmt::format("{}ms", std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+    return (out << std::chrono::ceil<std::chrono::milliseconds>(duration).count() << "ms").text();
   }
   const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
-  if (seconds < 60) {
-    return fmt::format("{}s", seconds);
+  if (seconds >= 3600) {
+    out << seconds / 3600 << "h";
   }
-  if (seconds < 3600) {
-    return fmt::format("{}m{}s", seconds / 60, seconds % 60);
+  if (seconds >= 60) {
+    out << seconds / 60 % 60 << "m";
   }
-  return fmt::format("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  return (out << seconds % 60 << "s").text();
+}
+
+std::string_view server_timing(ShortText& text, Duration edge, Duration engine) {
+  Appender out(text);
+  const auto append = [&out](Duration duration) {
+    const Duration rounded = std::max(duration, Duration::zero()) + 50us;  // to a tenth of a ms
+    out << rounded / 1ms << "." << rounded % 1ms / 100us;
+  };
+  out << "edge;dur=";
+  append(edge);
+  out << ", engine;dur=";
+  append(engine);
+  return out.text();
 }
 
 std::uint64_t retry_after_seconds(Duration duration) {
@@ -59,16 +94,15 @@ std::uint64_t retry_after_seconds(Duration duration) {
       std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count()));
 }
 
-std::string server_timing(Duration edge, Duration engine) {
-  const auto append = [](std::string& text, Duration duration) {
-    const Duration rounded = std::max(duration, Duration::zero()) + 50us;  // to a tenth of a ms
-    text.append(std::to_string(rounded / 1ms)).append(1, '.');
-    text.append(std::to_string(rounded % 1ms / 100us));
+bool is_passed_on(std::string_view field_name) {
+  const auto begins = [&](std::string_view prefix) {
+    return field_name.size() >= prefix.size() &&
+           codec::equals_ignoring_case(field_name.substr(0, prefix.size()), prefix);
   };
-  std::string text = "edge;dur=";
-  append(text, edge);
-  append(text.append(", engine;dur="), engine);
-  return text;
+  const auto is = [&](std::string_view name) {
+    return codec::equals_ignoring_case(field_name, name);
+  };
+  return std::ranges::none_of(kDropped, is) && std::ranges::none_of(kDroppedPrefixes, begins);
 }
 
 }  // namespace tdn::gateway

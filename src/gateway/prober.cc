@@ -126,15 +126,15 @@ io::Task<Result<int>> Prober::get(const Catalogue& catalogue, domain::EndpointIn
   TDN_CO_TRY(const std::string_view request, writer.finish());
   const io::Slice slice(request);
   for (bool fresh = false;; fresh = true) {
-    TDN_CO_TRY(const std::unique_ptr<http::Exchange> exchange, co_await upstream->open(fresh));
-    Result<void> sent = co_await exchange->send(std::span(&slice, 1));
+    TDN_CO_TRY(http::Exchange exchange, co_await upstream->open(fresh));
+    Result<void> sent = co_await exchange.send(std::span(&slice, 1));
     if (!sent) {
       if (fresh) {
         co_return fail(std::move(sent).error());
       }
       continue;
     }
-    const Result<const codec::ResponseHead*> head = co_await exchange->read_head();
+    const Result<const codec::ResponseHead*> head = co_await exchange.read_head();
     if (!head) {
       if (fresh || head.error().retry() != Retry::kSameRoute) {
         co_return fail(head.error());
@@ -143,7 +143,7 @@ io::Task<Result<int>> Prober::get(const Catalogue& catalogue, domain::EndpointIn
     }
     const int status = (*head)->status();
     while (true) {
-      TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange->read_body());
+      TDN_CO_TRY(const std::optional<std::string_view> piece, co_await exchange.read_body());
       if (!piece || body->size() > kBodyLimit) {
         co_return status;
       }

@@ -1,4 +1,6 @@
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "gateway/answer_follower.h"
@@ -18,31 +20,28 @@ class WholeRelay {
   explicit WholeRelay(const Answering& answering) : a_(answering) {}
 
   io::Task<Result<void>> run() {
-    io::Context& context = co_await io::this_context();
-    while (true) {
-      const Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
-      if (!piece) {
-        co_return co_await broke_off(piece.error(), context);
+    if (const http::Exchange::Piece whole = a_.exchange.take_whole_body()) {
+      body_ = *whole;  // it stays where it is until the exchange ends
+    } else {
+      io::Context& context = co_await io::this_context();
+      const Result<bool> received = co_await receive();
+      if (!received) {
+        co_return broke_off(received.error(), context);
       }
-      if (!*piece) {
-        break;
-      }
-      body_.append(**piece);
-      if (body_.size() - sent_ > kHeldWhole) {
-        const Result<void> sent = co_await pass_on(body_.size() - (*piece)->size());
-        if (!sent) {
-          a_.gateway.settle(a_.request, a_.leg, meter::End::kClientGone);
-          co_return Result<void>{};
-        }
+      if (!*received) {
+        a_.gateway.settle(a_.request, a_.leg, meter::End::kClientGone);
+        co_return Result<void>{};
       }
     }
     TDN_CO_TRY_VOID(look_for_usage());
+    note_times();
     const Result<std::uint64_t> seq = co_await a_.gateway.settle_durably(a_.request, a_.leg);
-    if (!seq) {
+    if (!seq || !begin(body_.size())) {
       a_.request.client.abort();
       co_return Result<void>{};
     }
-    const Result<void> sent = co_await finish();
+    const io::Slice slice(body_.substr(sent_));
+    const Result<void> sent = co_await a_.request.client.end(std::span(&slice, 1));
     if (sent) {
       a_.gateway.delivered(*seq);
     }
@@ -50,6 +49,22 @@ class WholeRelay {
   }
 
  private:
+  // Collects the body in `pieces_`, passing on what is beyond 1 MiB. False: the client left.
+  io::Task<Result<bool>> receive() {
+    while (true) {
+      TDN_CO_TRY(const http::Exchange::Piece piece, co_await a_.exchange.read_body());
+      if (!piece) {
+        body_ = pieces_;
+        co_return true;
+      }
+      pieces_.append(*piece);
+      if (pieces_.size() - sent_ > kHeldWhole &&
+          !co_await pass_on(pieces_.size() - piece->size())) {
+        co_return false;
+      }
+    }
+  }
+
   // Finds the counts. An error that an engine hides behind status 200 is an error.
   Result<void> look_for_usage() {
     if (body_.size() > kKeptBytes) {
@@ -66,45 +81,55 @@ class WholeRelay {
     return {};
   }
 
-  io::Task<Result<void>> pass_on(std::size_t until) {
-    if (!a_.request.answered) {
-      std::optional<std::uint64_t> length;
-      if (a_.head.framing().kind == codec::BodyKind::kLength) {
-        length = a_.head.framing().length;
-      }
-      TDN_CO_TRY_VOID(a_.gateway.begin_answer(a_.request, a_.leg, a_.head, length));
+  // The client's first byte comes after the settlement: the record tells of the engine's.
+  void note_times() {
+    Request& request = a_.request;
+    request.last_token = io::Loop::current().now();
+    if (!request.answered) {
+      request.first_byte = request.last_token;
     }
-    const io::Slice slice(body_.data() + sent_, until - sent_);
+  }
+
+  // Begins the answer if that was not done yet.
+  Result<void> begin(std::optional<std::uint64_t> length) {
+    if (a_.request.answered) {
+      return {};
+    }
+    return a_.gateway.begin_answer(a_.request, a_.leg, a_.head, length);
+  }
+
+  io::Task<bool> pass_on(std::size_t until) {
+    std::optional<std::uint64_t> length;
+    if (a_.head.framing().kind == codec::BodyKind::kLength) {
+      length = a_.head.framing().length;
+    }
+    if (!begin(length)) {
+      co_return false;
+    }
+    const io::Slice slice(pieces_.data() + sent_, until - sent_);
     sent_ = until;
-    co_return co_await a_.request.client.write(std::span(&slice, 1));
+    const Result<void> sent = co_await a_.request.client.write(std::span(&slice, 1));
+    co_return sent.has_value();
   }
 
-  io::Task<Result<void>> finish() {
-    a_.request.last_token = io::Loop::current().now();
-    if (!a_.request.answered) {
-      TDN_CO_TRY_VOID(a_.gateway.begin_answer(a_.request, a_.leg, a_.head, body_.size()));
-    }
-    const io::Slice slice(body_.data() + sent_, body_.size() - sent_);
-    co_return co_await a_.request.client.end(std::span(&slice, 1));
-  }
-
-  io::Task<Result<void>> broke_off(Error error, io::Context& context) {
+  Result<void> broke_off(Error error, const io::Context& context) {
     if (context.cancelled() && context.reason() == Code::kClosed) {
       a_.gateway.settle(a_.request, a_.leg, meter::End::kClientGone);
-      co_return Result<void>{};
+      return {};
     }
     if (a_.request.answered) {
       // Part of the body is out: only breaking the connection tells the client that it is not
       // whole.
       a_.gateway.settle(a_.request, a_.leg, meter::End::kUpstreamDied);
       a_.request.client.abort();
-      co_return Result<void>{};
+      return {};
     }
-    co_return fail(std::move(error));
+    return fail(std::move(error));
   }
 
   Answering a_;
-  std::string body_;
+  std::string pieces_;     // of a body that did not come at once
+  std::string_view body_;  // all of it
   std::size_t sent_ = 0;
 };
 

@@ -40,7 +40,7 @@ struct Request {
   WallTime arrived_wall;
   Target target = Target::kGenerate;
   codec::Operation operation = codec::Operation::kChatCompletions;
-  std::string path;              // as sent to the engine: "/v1/chat/completions"
+  std::string_view path;         // a literal, as sent to the engine: "/v1/chat/completions"
   std::string model_in_path;     // kShowModel
   std::string client_reference;  // x-client-request-id, echoed
   std::string trace_parent;

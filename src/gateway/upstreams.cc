@@ -7,15 +7,17 @@
 
 namespace tdn::gateway {
 
-io::Task<Result<http::Upstream*>> Upstreams::find(const domain::Endpoint& endpoint) {
+io::MaybeTask<Result<http::Upstream*>> Upstreams::find(const domain::Endpoint& endpoint) {
   const auto known = entries_.find(endpoint.uid);
   if (known != entries_.end() && known->second.host == endpoint.host &&
       known->second.port == endpoint.port) {
-    co_return known->second.upstream.get();
+    return known->second.upstream.get();
   }
-  const Uid uid = endpoint.uid;
-  const std::string host = endpoint.host;
-  const std::uint16_t port = endpoint.port;
+  return resolve(endpoint.uid, endpoint.host, endpoint.port);
+}
+
+io::Task<Result<http::Upstream*>> Upstreams::resolve(Uid uid, std::string host,
+                                                     std::uint16_t port) {
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, loop_.now() + limits_.connect);
   TDN_CO_TRY(const io::Address address, co_await network_.resolve(host, port));

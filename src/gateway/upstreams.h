@@ -21,7 +21,7 @@ class Upstreams {
 
   // The endpoint's pool; its name is resolved at first use. Valid until the exchange that is opened
   // on it ends. Errors: kUnavailable (the name does not resolve), kTimeout, kCancelled.
-  [[nodiscard]] io::Task<Result<http::Upstream*>> find(const domain::Endpoint& endpoint);
+  [[nodiscard]] io::MaybeTask<Result<http::Upstream*>> find(const domain::Endpoint& endpoint);
 
   // Drops the pools of endpoints that are not in `snapshot`, and idle connections that are too old.
   // Called after a reload and now and then.
@@ -34,6 +34,9 @@ class Upstreams {
     std::uint16_t port;
     std::unique_ptr<http::Upstream> upstream;
   };
+  [[nodiscard]] io::Task<Result<http::Upstream*>> resolve(Uid uid, std::string host,
+                                                          std::uint16_t port);
+
   io::Loop& loop_;
   io::Network& network_;
   const http::ClientLimits& limits_;
