@@ -25,6 +25,10 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE
     "-O2 -g1 -D_GLIBCXX_ASSERTIONS -D_FORTIFY_SOURCE=3 -fstack-protector-strong")
 add_link_options(-fuse-ld=lld-19 -Wl,-z,relro,-z,now)
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  # Thin: modules are optimised apart, in parallel, and what did not change is taken from the cache.
+  add_link_options(-Wl,--thinlto-jobs=all "-Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/thinlto")
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   include(CheckPIESupported)
   check_pie_supported()

@@ -63,21 +63,40 @@ bool is_harmless(std::string_view value) {
          std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+// The fields that `accept` looks at, found in one pass: the first of each name.
+enum Known : std::size_t { kReference, kTraceParent, kIdempotencyKey, kLocation };
+constexpr std::array<std::string_view, 4> kKnownNames{"x-client-request-id", "traceparent",
+                                                      "idempotency-key", "tdn-client-location"};
+using KnownFields = std::array<std::optional<std::string_view>, kKnownNames.size()>;
+
+KnownFields find_known(const codec::RequestHead& head) {
+  KnownFields found;
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    const codec::Field field = head[i];
+    for (std::size_t known = 0; known < kKnownNames.size(); ++known) {
+      if (codec::equals_ignoring_case(field.name, kKnownNames[known]) && !found[known]) {
+        found[known] = field.value;
+      }
+    }
+  }
+  return found;
+}
+
 Result<void> take_fields(Request& request, const codec::RequestHead& head) {
-  if (const auto reference = head.find("x-client-request-id");
-      reference && is_harmless(*reference)) {
+  const KnownFields fields = find_known(head);
+  if (const auto& reference = fields[kReference]; reference && is_harmless(*reference)) {
     request.client_reference = *reference;
   }
-  if (const auto parent = head.find("traceparent"); parent && is_harmless(*parent)) {
+  if (const auto& parent = fields[kTraceParent]; parent && is_harmless(*parent)) {
     request.trace_parent = *parent;
   }
-  if (head.find("idempotency-key")) {
+  if (fields[kIdempotencyKey]) {
     return fail(Error(Code::kInvalidRequest,
                       "Idempotency-Key is not supported yet; send the request without it")
                     .about("Idempotency-Key"));
   }
   // Everybody who can connect is on this machine: the listener takes loopback only.
-  if (const auto location = head.find("tdn-client-location")) {
+  if (const auto& location = fields[kLocation]) {
     TDN_TRY(request.location, parse_client_location(*location));
   }
   return {};

@@ -140,27 +140,31 @@ class StreamRelay {
     a_.gateway.checkpoint(a_.request, a_.leg);
   }
 
-  // Sends events to the client; before the first, the admission must be durable.
-  io::Task<Result<void>> pass_on(std::string& out) {
-    Request& request = a_.request;
-    if (!request.answered) {
-      if (!follower_.begun()) {
-        early_.append(out);  // comments and the like: they commit us to nothing
-        co_return Result<void>{};
-      }
-      early_.append(out);
-      TDN_CO_TRY_VOID(co_await begin());
-      const io::Slice slice(early_);
-      Result<void> sent = co_await request.client.write(std::span(&slice, 1));
-      early_ = {};
-      // No other endpoint will be asked: a stream that lasts minutes need not hold its request.
-      request.body = {};
-      request.client.release_request();
-      co_return sent;
+  // Sends events to the client.
+  io::MaybeTask<Result<void>> pass_on(std::string& out) {
+    if (!a_.request.answered) {
+      return pass_on_first(out);
     }
-    request.last_token = io::Loop::current().now();
+    a_.request.last_token = io::Loop::current().now();
     const io::Slice slice(out);
-    co_return co_await request.client.write(std::span(&slice, 1));
+    return a_.request.client.write(std::span(&slice, 1));
+  }
+
+  // Before the first event of the answer the admission must be durable.
+  io::Task<Result<void>> pass_on_first(std::string& out) {
+    Request& request = a_.request;
+    early_.append(out);
+    if (!follower_.begun()) {
+      co_return Result<void>{};  // comments and the like: they commit us to nothing
+    }
+    TDN_CO_TRY_VOID(co_await begin());
+    const io::Slice slice(early_);
+    Result<void> sent = co_await request.client.write(std::span(&slice, 1));
+    early_ = {};
+    // No other endpoint will be asked: a stream that lasts minutes need not hold its request.
+    request.body = {};
+    request.client.release_request();
+    co_return sent;
   }
 
   io::Task<Result<void>> begin() {

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,6 +23,10 @@ using namespace std::chrono_literals;
 static_assert(sizeof(Slice) == sizeof(iovec));
 static_assert(offsetof(Slice, data) == offsetof(iovec, iov_base));
 static_assert(offsetof(Slice, size) == offsetof(iovec, iov_len));
+
+// Up to this size a message of several slices is copied into one piece: the kernel takes one buffer
+// for less than a list of them, and the difference is larger than the copy.
+constexpr std::size_t kGathered = 4096;
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -114,7 +119,7 @@ class TcpStream final : public Stream, private EpollSource {
       offered += slice.size;
     }
     while (true) {
-      const ssize_t count = send(slices);
+      const ssize_t count = send(slices, offered);
       if (count >= 0) {
         if (static_cast<std::size_t>(count) < offered) {
           writable_ = false;
@@ -177,9 +182,20 @@ class TcpStream final : public Stream, private EpollSource {
   }
 
  private:
-  ssize_t send(std::span<const Slice> slices) const {
+  ssize_t send(std::span<const Slice> slices, std::size_t total) const {
     if (slices.size() == 1) {
       return ::send(fd_, slices[0].data, slices[0].size, MSG_NOSIGNAL);
+    }
+    if (total <= kGathered) {
+      std::array<char, kGathered> buffer;
+      char* at = buffer.data();
+      for (const Slice& slice : slices) {
+        if (slice.size > 0) {
+          std::memcpy(at, slice.data, slice.size);
+          at += slice.size;
+        }
+      }
+      return ::send(fd_, buffer.data(), total, MSG_NOSIGNAL);
     }
     msghdr message{};
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<Slice*>(slices.data()));  // NOLINT
