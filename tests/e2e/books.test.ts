@@ -2,6 +2,7 @@
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {type ChatSum, inParallel, send, stream, sumUp} from '../harness/client.ts';
 import {type Edge, type Engine, restartEdge, startEdge, startEngine, totals, usage} from '../harness/edge.ts';
+import {readJournal} from '../harness/journal.ts';
 import {cleanUp, tdn} from '../harness/process.ts';
 
 const TIMING = 'seed: 7\n';
@@ -57,6 +58,14 @@ test('fifty streamed and fifty plain requests are booked to the token, also afte
   }
   await again.process.end();
   expect(tdn(['journal', 'check', edge.state]).status).toBe(0);
+});
+
+test('what a simulated engine says is marked so, in the answer and in the books', async () => {
+  const edge = await startEdge({world: world()});
+  const reply = await send(edge.gateway, chat(edge, 1, {}));
+  expect(reply.headers['tdn-simulated']).toBe('true');
+  await edge.process.end();
+  expect(readJournal(edge.state).records.map((record) => record.flags)).toEqual([['simulated']]);
 });
 
 // An edge is killed while streams run; every finish that a client saw must be in the books, and a
