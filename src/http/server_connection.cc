@@ -77,6 +77,7 @@ io::Task<Result<bool>> ServerConnection::read_head() {
   body_begin_ = body_end_ = rest_ = 0;
   idle_ = received_ == 0;
   io::Context& context = co_await io::this_context();
+  const Instant idle_deadline = context.loop().now() + limits_.idle;
   Instant head_deadline = context.loop().now() + limits_.head;
   while (true) {
     if (received_ > 0) {
@@ -86,7 +87,7 @@ io::Task<Result<bool>> ServerConnection::read_head() {
       }
     } else {
       // Bytes are expected only once they are announced: an idle connection holds no buffer.
-      const io::DeadlineScope deadline(context, context.loop().now() + limits_.idle);
+      const io::DeadlineScope deadline(context, idle_deadline);
       const io::Wake wake = co_await stream_->readable();
       if (wake == io::Wake::kCancelled) {
         co_return fail(Code::kCancelled, "closing idle connections");
@@ -94,15 +95,20 @@ io::Task<Result<bool>> ServerConnection::read_head() {
       if (wake == io::Wake::kTimeout) {
         co_return false;
       }
-      head_deadline = context.loop().now() + limits_.head;
     }
     make_room(received_ == 0 ? kFirstBuffer - kScratchPadding : received_);
     const bool first = received_ == 0;
-    Result<std::size_t> count = co_await receive(head_deadline - context.loop().now());
+    // Readiness is a hint: where no byte came after all, the connection is as idle as before.
+    Result<std::size_t> count =
+        co_await receive((first ? idle_deadline : head_deadline) - context.loop().now());
     if (!count) {
-      co_return first&& count.error().code() == Code::kClosed
+      const Code code = count.error().code();
+      co_return first && (code == Code::kClosed || code == Code::kTimeout)
           ? Result<bool>(false)
           : Result<bool>(fail(patience_ended(std::move(count).error(), "request head")));
+    }
+    if (first) {
+      head_deadline = context.loop().now() + limits_.head;
     }
     if (*count == 0) {
       if (received_ == 0) {
