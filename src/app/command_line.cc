@@ -134,6 +134,8 @@ Examples:
   app->add_option("--state", flags->command.state, "Keep books and identities here")
       ->type_name("DIR")
       ->required();
+  add_count(*app, "--segment-mib", flags->command.segment_mib, "Size of the journal's files", 1,
+            1024);
   app->add_option("--ready-file", flags->command.ready_file, "Write the addresses here as JSON")
       ->type_name("FILE");
   return {app, [flags]() -> Result<Command> {
@@ -369,7 +371,10 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
     root.exit(asked, out, out);
     return ToldCommand{0, out.str()};
   } catch (const CLI::ParseError& error) {
-    return wrong_use(root, error.what());
+    // A word that nobody knows explains more than the flag that is missing for it.
+    const std::vector<std::string> unknown = root.remaining(true);
+    return wrong_use(root, unknown.empty() ? std::string(error.what())
+                                           : fmt::format("there is no {} here", unknown.front()));
   }
   if (version->parsed()) {
     return ToldCommand{0, "tdn " TDN_VERSION "\n"};

@@ -32,6 +32,7 @@ struct EdgeCommand {
   io::Address admin;
   int shards = 0;  // 0: one per core
   std::string state;
+  int segment_mib = 16;  // of the journal
   std::string ready_file;
 };
 

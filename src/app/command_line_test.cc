@@ -78,6 +78,18 @@ TEST(CommandLine, EdgeListensOnLoopbackAndNowhereElse) {
   EXPECT_TRUE(has(refused(admin), "--admin [::]:9: only loopback"));
 }
 
+TEST(CommandLine, TheSizeOfTheJournalsFilesHasBounds) {
+  const Words base = {"edge", "--manifests", "m", "--state", "s", "--segment-mib"};
+  const auto sized = [&](const std::string& size) {
+    Words words = base;
+    words.push_back(size);
+    return words;
+  };
+  EXPECT_EQ(parsed<EdgeCommand>(sized("1")).segment_mib, 1);
+  EXPECT_TRUE(has(refused(sized("0")), "--segment-mib"));
+  EXPECT_TRUE(has(refused(sized("1025")), "--segment-mib"));
+}
+
 TEST(CommandLine, EdgesAdminPortFollowsItsGatewayToAnyFreeOne) {
   Words words = {"edge", "--manifests", "m", "--state", "s"};
   EXPECT_EQ(to_string(parsed<EdgeCommand>(words).admin), "127.0.0.1:8081");
@@ -146,7 +158,9 @@ TEST(CommandLine, JournalDumpsOrChecksAFolder) {
 TEST(CommandLine, WrongUseSaysWhereToLook) {
   EXPECT_TRUE(has(refused({}), "see `tdn --help`"));
   EXPECT_TRUE(has(refused({"fly"}), "there is no command 'fly'"));
-  EXPECT_TRUE(has(refused({"up", "--simulated", "--no-such"}), "--no-such"));
+  EXPECT_TRUE(has(refused({"up", "--simulated", "--no-such"}), "there is no --no-such here"));
+  EXPECT_TRUE(has(refused({"edge", "--no-such", "3"}), "there is no --no-such here"));
+  EXPECT_TRUE(has(refused({"--no-such"}), "there is no --no-such here"));
   EXPECT_TRUE(has(refused({"up", "--simulated", "--shards", "0"}), "see `tdn up --help`"));
 }
 

@@ -205,7 +205,9 @@ Result<void> run(const EdgeCommand& asked) {
   }
   raise_descriptor_limit();
   const Logging logging(LogLevel::kInfo);
-  const books::BooksOptions options{.state_dir = command.state};
+  const books::BooksOptions options{.state_dir = command.state,
+                                    .segment_bytes = static_cast<std::uint64_t>(command.segment_mib)
+                                                     << 20U};
   TDN_TRY(const std::unique_ptr<books::BooksService> books,
           books::BooksService::open(options, io::system_disk(), system_clock(), system_random()));
   TDN_TRY(std::shared_ptr<const gateway::Catalogue> catalogue,

@@ -106,7 +106,7 @@ class LlamaModel final : public Model {
     if (code != 0) {
       return fail(Code::kInternalError,
                   fmt::format("the model could not be evaluated (code {}): {}", code,
-                              LlamaApi::take_last_error()));
+                              LlamaApi::take_error()));
     }
     return {};
   }
@@ -179,7 +179,7 @@ class LlamaModel final : public Model {
     embedding_context_ = ContextPointer(api_.llama_init_from_model(model_.get(), params),
                                         Release<&LlamaApi::llama_free>{&api_});
     if (!embedding_context_) {
-      return fail(Code::kInternalError, "no room for embeddings: " + LlamaApi::take_last_error());
+      return fail(Code::kInternalError, "no room for embeddings: " + LlamaApi::take_error());
     }
     return {};
   }
@@ -202,15 +202,19 @@ Result<ModelPointer> load_model(const LlamaApi& api, const std::string& path) {
     return fail(Code::kMissing, "there is no such readable file; give the path of a GGUF file");
   }
   if (std::string_view(magic.data(), magic.size()) != "GGUF") {
-    return fail(Code::kInvalid, "it is not a GGUF file");
+    return fail(Code::kInvalid, "it is not a GGUF file; give the path of one");
   }
   llama_model_params params = api.llama_model_default_params();
   params.n_gpu_layers = 0;
-  (void)LlamaApi::take_last_error();
+  (void)LlamaApi::take_error();
   ModelPointer model(api.llama_model_load_from_file(path.c_str(), params),
                      Release<&LlamaApi::llama_model_free>{&api});
   if (!model) {
-    return fail(Code::kInvalid, "libllama cannot load it: " + LlamaApi::take_last_error());
+    return fail(
+        Code::kInvalid,
+        fmt::format("libllama cannot load it ({}); give another model, or a whole copy of this "
+                    "one",
+                    LlamaApi::take_error()));
   }
   if (!api.llama_model_has_decoder(model.get()) || api.llama_model_has_encoder(model.get()) ||
       api.llama_model_is_diffusion(model.get())) {
@@ -245,7 +249,7 @@ Result<ContextPointer> make_context(const LlamaApi& api, llama_model* model,
   if (!made || static_cast<int>(api.llama_n_ctx_seq(made.get())) < context) {
     return fail(Code::kInvalid, fmt::format("no room for {} sequences of {} tokens ({}); ask for "
                                             "fewer or shorter ones",
-                                            options.slots, context, LlamaApi::take_last_error()));
+                                            options.slots, context, LlamaApi::take_error()));
   }
   return made;
 }
@@ -295,10 +299,10 @@ Result<void> quantize_llama(const std::string& library_folder, const std::string
   llama_model_quantize_params params = api->llama_model_quantize_default_params();
   params.ftype = LLAMA_FTYPE_MOSTLY_Q8_0;
   params.allow_requantize = true;
-  (void)LlamaApi::take_last_error();
+  (void)LlamaApi::take_error();
   if (api->llama_model_quantize(from.c_str(), to.c_str(), &params) != 0) {
     return fail(Code::kInvalid, fmt::format("libllama could not write {} from {}: {}", to, from,
-                                            LlamaApi::take_last_error()));
+                                            LlamaApi::take_error()));
   }
   return {};
 }

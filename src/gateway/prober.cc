@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "codec/json_reader.h"
 #include "io/loop.h"
 
 namespace tdn::gateway {
@@ -25,15 +26,30 @@ http::ClientLimits probe_limits() {
   return limits;
 }
 
-// `"simulated": true` in a list of models.
+// `"simulated": true` of a model in the engine's list.
 bool says_simulated(std::string_view body) {
-  constexpr std::string_view kMember = "\"simulated\"";
-  const std::size_t at = body.find(kMember);
-  if (at == std::string_view::npos) {
-    return false;
+  using codec::JsonReader;
+  JsonReader json(body);
+  bool said = false;
+  json.enter_object();
+  while (const auto key = json.next_key()) {
+    if (!JsonReader::matches(*key, "data") || json.peek() != JsonReader::Type::kArray) {
+      json.skip();
+      continue;
+    }
+    json.enter_array();
+    while (json.next_element()) {
+      json.enter_object();
+      while (const auto member = json.next_key()) {
+        if (JsonReader::matches(*member, "simulated")) {
+          said = json.boolean().value_or(false) || said;
+        } else {
+          json.skip();
+        }
+      }
+    }
   }
-  const std::size_t value = body.find_first_not_of(" \t\r\n:", at + kMember.size());
-  return value != std::string_view::npos && body.substr(value).starts_with("true");
+  return json.finish().has_value() && said;
 }
 
 }  // namespace

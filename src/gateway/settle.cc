@@ -28,6 +28,7 @@ void Gateway::checkpoint(const Request& request, Leg& leg) {
   if (request.admission && leg.usage.take_checkpoint(loop_.now())) {
     const meter::UsageVector usage = leg.usage.consumed();
     books_.checkpoint(*request.admission, {0, request.snapshot()[leg.endpoint].uid, usage});
+    fail_point("gateway.after_checkpoint");
   }
 }
 

@@ -117,6 +117,24 @@ TEST_F(ServerTest, ASlowHeadIsAnsweredAndAnIdleConnectionJustClosed) {
   EXPECT_EQ(server->connections(), 0U);
 }
 
+TEST_F(ServerTest, AKeptConnectionIsClosedQuietlyAfterItsIdleTimeAndNotBefore) {
+  start();
+  std::unique_ptr<io::Stream> client = listener->connect();
+  put(*client, "GET /a HTTP/1.1\r\nhost: x\r\n\r\n");
+  test.settle();
+  EXPECT_EQ(body_of(take(*client)), "GET /a ");
+  test.advance(limits.idle - 1s);
+  EXPECT_EQ(take(*client), "");
+  put(*client, "GET /b HTTP/1.1\r\n");  // its head has its own time from here on
+  test.advance(limits.head - 1s);
+  put(*client, "host: x\r\n\r\n");
+  test.settle();
+  EXPECT_EQ(body_of(take(*client)), "GET /b ");
+  test.advance(limits.idle + 1s);
+  char buffer[100];
+  EXPECT_EQ(client->try_read(buffer), io::kEnd);
+}
+
 TEST_F(ServerTest, DrainClosesIdleOnesAndCancelsWhatOutlivesTheGrace) {
   start();
   std::unique_ptr<io::Stream> idle = listener->connect();

@@ -11,6 +11,7 @@
 #include "http/fetch.h"
 #include "http/server.h"
 #include "http/server_test_fixture.h"
+#include "http/transfer.h"
 #include "http/upstream.h"
 
 namespace tdn::http {
@@ -304,6 +305,28 @@ TEST_F(Tcp, ASlowReaderThatResetsFreesItsWriter) {
   (*client)->abort();
   run_until([&] { return server->connections() == 0; });
   EXPECT_EQ(handler.failed, Code::kClosed);
+}
+
+// A request that fills the server's first buffer to its last byte: the socket may have more, so it
+// counts as readable. That is no beginning of a next request.
+TEST_F(Tcp, AKeptConnectionIsClosedQuietlyThoughItSeemedReadable) {
+  limits.head = 1ms;
+  limits.idle = 30ms;
+  start();
+  std::string request = "GET /a HTTP/1.1\r\nhost: x\r\nx: ";
+  request.append(2048 - kScratchPadding - request.size() - 4, 'x').append("\r\n\r\n");
+  auto client = run(dial(network, server->address(), request));
+  std::string all;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const Result<std::size_t> count = run(io::read_some(**client, buffer));
+    ASSERT_TRUE(count.has_value());
+    if (*count == 0) {
+      break;
+    }
+    all.append(buffer.data(), *count);
+  }
+  EXPECT_TRUE(all.ends_with("\r\n\r\nGET /a ")) << all;
 }
 
 TEST_F(Tcp, AHalfClosedClientGetsItsAnswer) {

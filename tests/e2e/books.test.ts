@@ -2,6 +2,8 @@
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {type ChatSum, inParallel, send, stream, sumUp} from '../harness/client.ts';
 import {type Edge, type Engine, restartEdge, startEdge, startEngine, totals, usage} from '../harness/edge.ts';
+import {countsOf, readJournal} from '../harness/journal.ts';
+import {askPlain, askStreamed} from '../harness/load.ts';
 import {cleanUp, tdn} from '../harness/process.ts';
 
 const TIMING = 'seed: 7\n';
@@ -59,6 +61,14 @@ test('fifty streamed and fifty plain requests are booked to the token, also afte
   expect(tdn(['journal', 'check', edge.state]).status).toBe(0);
 });
 
+test('what a simulated engine says is marked so, in the answer and in the books', async () => {
+  const edge = await startEdge({world: world()});
+  const reply = await send(edge.gateway, chat(edge, 1, {}));
+  expect(reply.headers['tdn-simulated']).toBe('true');
+  await edge.process.end();
+  expect(readJournal(edge.state).records.map((record) => record.flags)).toEqual([['simulated']]);
+});
+
 // An edge is killed while streams run; every finish that a client saw must be in the books, and a
 // stream that was cut may be there at most once and with no more than it was given.
 async function killDuringLoad(killAtEvent: number): Promise<void> {
@@ -111,9 +121,9 @@ test('a client that leaves is billed what was generated, and the stream counts a
   expect(books.output).toBeLessThan(400);
 });
 
-test('an engine killed mid-stream ends streams honestly and the edge goes on with the other', async () => {
-  const doomed = await startEngine({simulated: TIMING});
-  const other = await startEngine({simulated: TIMING});
+test.each([1, 30, 200, 450])('an engine killed at event %i ends streams honestly, and the edge goes on with the other', async (killAt) => {
+  const usual = {simulated: 'meanOutput: 0\n'};
+  const [doomed, other] = [await startEngine(usual), await startEngine(usual)];
   const edge = await startEdge({
     world: {
       endpoints: [
@@ -123,27 +133,27 @@ test('an engine killed mid-stream ends streams honestly and the edge goes on wit
     },
   });
   let events = 0;
-  const all = await inParallel(12, 12, (i) =>
-    stream(edge.gateway, chat(edge, i, {stream: true, max_tokens: 60}), {
-      onEvent: () => {
-        if (++events === 30) {
-          process.kill(doomed.process.pid, 'SIGKILL');
-        }
-      },
-    }),
-  );
-  const sums = all.map(sumUp);
-  for (const sum of sums) {
-    expect(sum.done).toBe(sum.error === null);
-    expect(sum.finish !== null).toBe(sum.done);
-    if (sum.error) {
-      expect(sum.error.code).toBe('stream_interrupted');
-    }
+  const onEvent = () => void (++events === killAt && process.kill(doomed.process.pid, 'SIGKILL'));
+  const sights = await inParallel(12, 12, (i) => askStreamed(edge, 60 + i, onEvent));
+  expect((await doomed.process.exited).signal).toBe('SIGKILL');
+  sights.push(...(await inParallel(10, 2, (i) => askPlain(edge, 4 + i))));
+  expect(sights.slice(-10).every((sight) => sight.finished)).toBe(true);
+  expect(sights.some((sight) => sight.streamed && sight.finished)).toBe(true);
+  expect(sights.some((sight) => !sight.finished) || killAt === 1).toBe(true);
+
+  await edge.process.end();
+  const records = new Map(readJournal(edge.state).records.map((record) => [record.request, record]));
+  expect(records.size).toBe(22);
+  for (const sight of sights) {
+    const record = records.get(sight.id!)!;
+    expect([sight.finished, sight.error, record.end]).toEqual(
+      sight.finished ? [true, undefined, 'complete'] : [false, 'stream_interrupted', 'upstream_died'],
+    );
+    expect(countsOf(record.reported).output).toBe(sight.finished ? sight.cap : sight.output);
   }
-  expect(sums.filter((sum) => sum.done).length).toBeGreaterThan(0);
-  const after = await inParallel(10, 2, (i) => send(edge.gateway, chat(edge, i, {})));
-  expect(after.map((reply) => reply.status)).toEqual(Array(10).fill(200));
-  expect(booked(edge.state).requests).toBe(22);
+  for (const process of [edge.process, other.process]) {
+    await process.end('SIGKILL');
+  }
 });
 
 test('four streams started together interleave, decoded in common steps', async () => {

@@ -1,11 +1,13 @@
 // `tdn up`: one command to a serving network, the same key and books after a restart, no orphans.
 import {spawnSync} from 'node:child_process';
-import {existsSync, readFileSync, statSync} from 'node:fs';
+import {existsSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {afterAll, expect, test} from 'vitest';
 import {send, stream, sumUp} from '../harness/client.ts';
-import {totals, usage} from '../harness/edge.ts';
-import {alive, cleanUp, fileBecomes, type Process, startReady, TDN, tempFolder} from '../harness/process.ts';
+import {realModel, totals, usage} from '../harness/edge.ts';
+import {checkJournal, countsOf, readJournal} from '../harness/journal.ts';
+import {askStreamed, FAST, loadUntilDeath, randomFrom, type Sight} from '../harness/load.ts';
+import {alive, cleanUp, fileBecomes, type Process, startReady, TDN, tempFolder, within} from '../harness/process.ts';
 
 interface Ready {
   gateway: string;
@@ -19,10 +21,23 @@ interface Ready {
 
 afterAll(cleanUp);
 
-async function up(state: string, more: string[] = []): Promise<{process: Process; ready: Ready; readyFile: string}> {
+interface Running {
+  process: Process;
+  ready: Ready;
+  readyFile: string;
+}
+
+async function up(state: string, more: string[] = [], under: string[] = []): Promise<Running> {
   const readyFile = path.join(tempFolder('up'), 'ready.json');
-  const command = [TDN, 'up', '--simulated', '--state', state, '--ports', 'auto', '--ready-file', readyFile, ...more];
+  const command = [...under, TDN, 'up', '--simulated', '--state', state, '--ports', 'auto', '--ready-file', readyFile, ...more];
   return {...(await startReady<Ready>(command, readyFile, 60_000)), readyFile};
+}
+
+// Engines that say what they were asked for; at the usual speed if not told otherwise.
+function timing(text = 'meanOutput: 0\n'): string[] {
+  const file = path.join(tempFolder('timing'), 'timing.yaml');
+  writeFileSync(file, text);
+  return ['--timing', file];
 }
 
 const chat = (ready: Ready, more: object = {}) => ({
@@ -70,21 +85,41 @@ test('serves two sites, says how, and starts again with the same key and books',
   await second.process.end();
 });
 
-test('the key stands in demo-key and the ready file, and nowhere else', async () => {
+test('the key stands in demo-key and the ready file, and in no other file', async () => {
   const state = path.join(tempFolder('state'), 'demo');
   const one = await up(state);
   await send(one.ready.gateway, chat(one.ready));
   await one.process.end();
   const found = spawnSync('grep', ['-rlF', '--binary-files=text', one.ready.key, state], {encoding: 'utf8'}).stdout.trim();
   expect(path.basename(found)).toBe('demo-key');
+  // And once on the terminal, in the line to try.
+  const said = one.process.output.split('\n').filter((line) => line.includes(one.ready.key));
+  expect(said).toHaveLength(1);
+  expect(said[0]).toMatch(/^ *curl /);
 });
 
-test('kill -9 of it leaves no orphan', async () => {
-  const one = await up(path.join(tempFolder('state'), 'demo'));
-  const pids = children(one.ready);
-  expect(pids.length).toBeGreaterThanOrEqual(3);
-  await one.process.end('SIGKILL');
-  await gone(pids);
+test('kill -9 of it under load leaves no orphan, and loses nothing that a client saw finished', async () => {
+  const state = path.join(tempFolder('state'), 'demo');
+  const random = randomFrom(99);
+  const sights: Sight[] = [];
+  for (let life = 0; life < 3; ++life) {
+    const one = await up(state, timing(FAST));
+    const pids = children(one.ready);
+    expect(pids.length).toBeGreaterThanOrEqual(3);
+    let left = 1 + random(1500);
+    sights.push(...(await loadUntilDeath(one.ready, 8, {onEvent: () => --left === 0 && process.kill(one.process.pid, 'SIGKILL')})));
+    await one.process.exited;
+    await gone(pids);
+  }
+  const last = await up(state, timing(FAST));
+  await last.process.end();
+  checkJournal(state);
+  const records = new Map(readJournal(state).records.map((record) => [record.request, record]));
+  const finished = sights.filter((sight) => sight.finished);
+  expect(finished.length).toBeGreaterThan(10);
+  for (const sight of finished) {
+    expect([records.get(sight.id!)?.end, countsOf(records.get(sight.id!)!.reported).output]).toEqual(['complete', sight.cap]);
+  }
 });
 
 test('children that die come back, and a request in between is served by the other engine', async () => {
@@ -105,18 +140,74 @@ test('children that die come back, and a request in between is served by the oth
   await gone([...children(last), edge, engine].filter(alive));
 });
 
-test('a stream that is open when the end comes is finished or marked interrupted', async () => {
-  const one = await up(path.join(tempFolder('state'), 'demo'));
-  let asked = false;
-  const seen = await stream(one.ready.gateway, chat(one.ready, {stream: true, max_tokens: 2000}), {
-    onEvent: () => {
-      if (!asked) {
-        asked = true;
-        process.kill(one.process.pid, 'SIGTERM');
-      }
-    },
+// Open streams when the end comes: what ends within five seconds ends well, the rest is marked
+// interrupted and settled with what it got, then everything stops, within ten seconds.
+async function stopUnderLoad(one: Running, state: string, asks: Promise<Sight>[], stop: () => void): Promise<Sight[]> {
+  const pids = children(one.ready);
+  stop();
+  let exited = false;
+  const exit = within(10_000, 'the end of everything', one.process.exited, () => one.process.output).then((how) => {
+    exited = true;
+    return how;
   });
-  const sum = sumUp(seen);
-  expect(sum.done ? sum.error : sum.error?.code).toBe(sum.done ? null : 'stream_interrupted');
-  expect((await one.process.exited).code).toBe(0);
+  const sights = await Promise.all(asks.map((ask) => ask.then((sight) => ({...sight, early: !exited}))));
+  expect(await exit).toEqual({code: 0, signal: null});
+  expect(pids.filter(alive)).toEqual([]);
+  expect(existsSync(one.readyFile)).toBe(false);
+
+  checkJournal(state);
+  const records = new Map(readJournal(state).records.map((record) => [record.request, record]));
+  for (const sight of sights) {
+    const record = records.get(sight.id!);
+    expect(record, JSON.stringify(sight)).toBeDefined();
+    expect(sight.early, 'a client heard of its end before the program was gone').toBe(true);
+    expect(countsOf(record!.reported).output).toBe(sight.output);
+    expect([sight.finished, sight.error, record!.end]).toEqual(
+      sight.finished ? [true, undefined, 'complete'] : [false, 'stream_interrupted', 'upstream_died'],
+    );
+  }
+  return sights;
+}
+
+test.each(['SIGTERM', 'Ctrl-C'])('%s with open streams', async (how) => {
+  const state = path.join(tempFolder('state'), 'demo');
+  const one = await up(state, timing(), ['setsid']); // leads a process group of its own, as below a shell
+  const told: string[] = [];
+  const seen = {short: 0, long: 0};
+  let begun = (): void => undefined;
+  const allBegun = new Promise<void>((resolve) => (begun = resolve));
+  const ask = (kind: 'short' | 'long', cap: number) => {
+    let first = true;
+    return askStreamed(one.ready, cap, () => {
+      if (first) {
+        first = false;
+        ++seen[kind];
+        if (seen.short === 3 && seen.long === 3) {
+          begun();
+        }
+      }
+    }).then((sight) => {
+      told.push(kind);
+      expect(sight.finished, JSON.stringify(sight)).toBe(kind === 'short');
+      return sight;
+    });
+  };
+  // A token takes some 13 ms, or more where many wait for a core.
+  const asks = [...[60, 61, 62].map((cap) => ask('short', cap)), ...[4000, 4001, 4002].map((cap) => ask('long', cap))];
+  await allBegun;
+  await stopUnderLoad(one, state, asks, () => process.kill(how === 'Ctrl-C' ? -one.process.pid : one.process.pid, how === 'Ctrl-C' ? 'SIGINT' : 'SIGTERM'));
+  expect(told).toEqual(['short', 'short', 'short', 'long', 'long', 'long']);
+});
+
+test.skipIf(!realModel())('SIGTERM with open streams of the real model', async () => {
+  const state = path.join(tempFolder('state'), 'demo');
+  const readyFile = path.join(tempFolder('up'), 'ready.json');
+  const command = [TDN, 'up', '--model', realModel()!, '--state', state, '--ports', 'auto', '--ready-file', readyFile];
+  const one = {...(await startReady<Ready>(command, readyFile, 60_000)), readyFile};
+  let begun = (): void => undefined;
+  const firstEvent = new Promise<void>((resolve) => (begun = resolve));
+  const asks = Array.from({length: 4}, (_, i) => askStreamed(one.ready, 1500 + i, begun, `Tell a long story in ${50 + i} chapters.`));
+  await firstEvent;
+  const sights = await stopUnderLoad(one, state, asks, () => process.kill(one.process.pid, 'SIGTERM'));
+  expect(sights.some((sight) => sight.error === 'stream_interrupted')).toBe(true);
 });

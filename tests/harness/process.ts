@@ -167,7 +167,7 @@ export interface Result {
 
 // Runs `tdn ARGUMENTS…` to its end.
 export function tdn(arguments_: string[], options: {timeout?: number; cwd?: string; input?: string} = {}): Result {
-  const done = spawnSync(TDN, arguments_, {encoding: 'utf8', timeout: options.timeout ?? 20_000, cwd: options.cwd, input: options.input});
+  const done = spawnSync(TDN, arguments_, {encoding: 'utf8', timeout: options.timeout ?? 20_000, cwd: options.cwd, input: options.input, maxBuffer: 1 << 28});
   return {status: done.status, stdout: done.stdout ?? '', stderr: done.stderr ?? ''};
 }
 

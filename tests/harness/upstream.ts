@@ -126,6 +126,7 @@ export class Upstream {
   behave: Behaviour = answers();
   models = ['upstream-model'];
   connections = 0;
+  received = ''; // every byte that came, requests cut short included
   // Called when a connection has answered and lies idle; may close it.
   onIdle: (socket: Socket) => void = () => undefined;
   private server: http.Server;
@@ -137,6 +138,7 @@ export class Upstream {
     this.server.on('connection', (socket) => {
       ++this.connections;
       this.sockets.add(socket);
+      socket.on('data', (bytes: Buffer) => (this.received += bytes.toString('latin1')));
       socket.on('error', () => undefined);
       socket.on('close', () => this.sockets.delete(socket));
     });

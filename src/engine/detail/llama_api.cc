@@ -10,14 +10,15 @@ namespace {
 
 constexpr std::string_view kFile = "libllama.v0.5.0.so";
 
-thread_local std::string last_error;
+thread_local std::string first_error;
 
 // Levels are compared with ==: CONT, which continues a line of any level, is above ERROR.
 void keep_error(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR) {
-    last_error = text;
-    while (!last_error.empty() && last_error.back() == '\n') {
-      last_error.pop_back();
+  // What follows the first one tells only that each caller failed too.
+  if (level == GGML_LOG_LEVEL_ERROR && first_error.empty()) {
+    first_error = text;
+    while (!first_error.empty() && first_error.back() == '\n') {
+      first_error.pop_back();
     }
   }
 }
@@ -64,6 +65,6 @@ Result<const LlamaApi*> LlamaApi::open(const std::string& folder) {
   return &*api;
 }
 
-std::string LlamaApi::take_last_error() { return std::exchange(last_error, {}); }
+std::string LlamaApi::take_error() { return std::exchange(first_error, {}); }
 
 }  // namespace tdn::engine

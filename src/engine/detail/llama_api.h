@@ -71,8 +71,9 @@ struct LlamaApi {
   // Loads the library and its processor backends from `folder`, once per process; stays loaded.
   [[nodiscard]] static Result<const LlamaApi*> open(const std::string& folder);
 
-  // The last error that the library logged on this thread, for messages; forgets it.
-  [[nodiscard]] static std::string take_last_error();
+  // The first error that the library logged on this thread since this was last called, for
+  // messages: the first names the cause.
+  [[nodiscard]] static std::string take_error();
 };
 
 }  // namespace tdn::engine
