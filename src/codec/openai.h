@@ -6,11 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -101,7 +101,7 @@ class SplicedBody {
   std::array<std::string_view, kPiecesLimit> pieces_;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
-  std::vector<char> inserted_;  // a vector, for its bytes stay in place when it is moved
+  std::unique_ptr<char[]> inserted_;  // stays in place when the body is moved
 };
 
 // `scan` is of this very body.
