@@ -149,6 +149,15 @@ void inspect_relayed_event(benchmark::State& state) {
 }
 BENCHMARK(inspect_relayed_event);
 
+void inspect_repeated_event(benchmark::State& state) {
+  EventInspector inspector;
+  for (auto _ : state) {
+    auto found = inspector.inspect(kRelayedData);
+    benchmark::DoNotOptimize(found);
+  }
+}
+BENCHMARK(inspect_repeated_event);
+
 // One chunk per read, as engines write them.
 void decode_chunk(benchmark::State& state) {
   const std::string data = "data: " + std::string(kRelayedData) + "\n\n";

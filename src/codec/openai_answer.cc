@@ -69,6 +69,13 @@ class Inspector {
     }
   }
 
+  // A string that was generated, as it stands between its quotes; empty if there was none.
+  [[nodiscard]] Span text() const {
+    return text_.empty() ? Span{}
+                         : Span{static_cast<std::uint32_t>(json_.offset(text_)),
+                                static_cast<std::uint32_t>(text_.size())};
+  }
+
  private:
   void set_usage_member(std::size_t from, std::size_t to) {
     found_.usage_member = {static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from)};
@@ -131,7 +138,10 @@ class Inspector {
       const std::string_view value = json_.skip();
       const bool filled =
           value.size() > 2 && (value[0] == '"' || value[0] == '[' || value[0] == '{');
-      found_.has_content |= filled && !json_.named(*key, "role");
+      if (filled && !json_.named(*key, "role")) {
+        found_.has_content = true;
+        text_ = value[0] == '"' ? value.substr(1, value.size() - 2) : text_;
+      }
     }
   }
 
@@ -222,6 +232,7 @@ class Inspector {
 
   JsonReader json_;
   Inspection& found_;
+  std::string_view text_;
   bool usage_is_first_ = false;
 };
 
@@ -234,6 +245,45 @@ Inspection inspect_event(std::string_view data) {
     return end;
   }
   return inspect_body(data);
+}
+
+// Whether the data is the known event with another text in it. Text before the quote and behind it
+// was read then, so it means the same now; what is between must be one whole string, not empty.
+bool EventInspector::repeats(std::string_view data) const {
+  const std::string_view known = known_;
+  const std::string_view before = known.substr(0, text_.offset);
+  const std::string_view behind = known.substr(text_.offset + text_.length);
+  if (data.size() <= before.size() + behind.size() || !data.starts_with(before) ||
+      !data.ends_with(behind)) {
+    return false;
+  }
+  data.remove_prefix(before.size() - 1);
+  data.remove_suffix(behind.size() - 1);
+  JsonReader json(data);
+  return !json.string().empty() && json.finish().has_value();
+}
+
+Inspection EventInspector::inspect(std::string_view data) {
+  if (!known_.empty() && repeats(data)) {
+    Inspection found = found_;
+    if (found.usage_member.offset > text_.offset) {
+      found.usage_member.offset += static_cast<std::uint32_t>(data.size() - known_.size());
+    }
+    return found;
+  }
+  Inspection found;
+  if (data == "[DONE]") {
+    found.done = true;
+    return found;
+  }
+  Inspector inspector(data, found);
+  inspector.run();
+  if (found.is_json && inspector.text().present() && data.size() <= kKnownEventLimit) {
+    known_.assign(data);
+    text_ = inspector.text();
+    found_ = found;
+  }
+  return found;
 }
 
 Inspection inspect_body(std::string_view body) {
