@@ -25,6 +25,26 @@ constexpr std::string_view kEvent =
     "1763930000,\"model\":\"smollm2\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" the\"},"
     "\"finish_reason\":null}]}\n\n";
 
+// What bench/load.cc sends and bench/mock_engine.cc answers, so that counts here and there compare.
+std::string relayed_request() {
+  return R"({"model":"bench","messages":[{"role":"system","content":"You are a helpful assistant."},)"
+         R"({"role":"user","content":")" +
+         std::string(840, 'w') + R"("}],"temperature":0.7,"max_tokens":256,"stream":false})";
+}
+
+std::string relayed_answer() {
+  return R"({"id":"chatcmpl-mock","object":"chat.completion","created":1700000000,"model":"mock",)"
+         R"("choices":[{"index":0,"message":{"role":"assistant","content":")" +
+         std::string(740, 'a') +
+         R"("},"finish_reason":"stop"}],"usage":{"prompt_tokens":200,)"
+         R"("completion_tokens":190,"total_tokens":390}})";
+}
+
+constexpr std::string_view kRelayedData =
+    R"({"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,)"
+    R"("model":"mock","choices":[{"index":0,"delta":{"content":"t=01234567890123456789 "},)"
+    R"("finish_reason":null}]})";
+
 std::string chat_body(std::size_t text) {
   return R"({"model":"smollm2","messages":[{"role":"system","content":"You are helpful."},)"
          R"({"role":"user","content":")" +
@@ -80,6 +100,80 @@ void inspect_ordinary_event(benchmark::State& state) {
   }
 }
 BENCHMARK(inspect_ordinary_event);
+
+void scan_relayed_request(benchmark::State& state) {
+  const std::string body = relayed_request();
+  for (auto _ : state) {
+    auto scan = scan_request(body, Operation::kChatCompletions);
+    benchmark::DoNotOptimize(scan);
+  }
+}
+BENCHMARK(scan_relayed_request);
+
+void splice_relayed_request(benchmark::State& state) {
+  const std::string body = relayed_request();
+  const auto scan = scan_request(body, Operation::kChatCompletions);
+  const RequestEdits edits{.model = "mock"};
+  for (auto _ : state) {
+    auto spliced = splice_request(body, *scan, edits);
+    benchmark::DoNotOptimize(spliced);
+  }
+}
+BENCHMARK(splice_relayed_request);
+
+void inspect_relayed_answer(benchmark::State& state) {
+  const std::string body = relayed_answer();
+  for (auto _ : state) {
+    auto found = inspect_body(body);
+    benchmark::DoNotOptimize(found);
+  }
+}
+BENCHMARK(inspect_relayed_answer);
+
+void parse_relayed_event(benchmark::State& state) {
+  const std::string event = "data: " + std::string(kRelayedData) + "\n\n";
+  SseParser parser;
+  for (auto _ : state) {
+    parser.push(event);
+    benchmark::DoNotOptimize(parser.next());
+    benchmark::DoNotOptimize(parser.next());
+  }
+}
+BENCHMARK(parse_relayed_event);
+
+void inspect_relayed_event(benchmark::State& state) {
+  for (auto _ : state) {
+    auto found = inspect_event(kRelayedData);
+    benchmark::DoNotOptimize(found);
+  }
+}
+BENCHMARK(inspect_relayed_event);
+
+void inspect_repeated_event(benchmark::State& state) {
+  EventInspector inspector;
+  for (auto _ : state) {
+    auto found = inspector.inspect(kRelayedData);
+    benchmark::DoNotOptimize(found);
+  }
+}
+BENCHMARK(inspect_repeated_event);
+
+// One chunk per read, as engines write them.
+void decode_chunk(benchmark::State& state) {
+  const std::string data = "data: " + std::string(kRelayedData) + "\n\n";
+  ChunkPrefix prefix;
+  const std::string chunk = std::string(chunk_prefix(prefix, data.size())) + data + "\r\n";
+  BodyDecoder decoder({.kind = BodyKind::kChunked, .length = 0}, Code::kUpstreamError);
+  for (auto _ : state) {
+    std::string_view unread = chunk;
+    while (!unread.empty()) {
+      const auto step = decoder.decode(unread);
+      benchmark::DoNotOptimize(step);
+      unread.remove_prefix(step->consumed);
+    }
+  }
+}
+BENCHMARK(decode_chunk);
 
 void validate_structured_json(benchmark::State& state) {
   std::string text = "[";

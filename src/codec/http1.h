@@ -231,6 +231,9 @@ class BodyDecoder {
     kFinalLf,
     kDone,
   };
+  [[nodiscard]] std::size_t pass_size_line(std::string_view input);
+  [[nodiscard]] Step pass_data(std::string_view input);
+  void begin_size();
   [[nodiscard]] Result<void> step_framing(char byte);
   [[nodiscard]] Result<void> size_byte(char byte);
   [[nodiscard]] Result<void> expect(char byte, char expected, State next);

@@ -42,57 +42,70 @@ BodyDecoder::BodyDecoder(Framing framing, Code error) : error_(error) {
   }
 }
 
-Result<BodyDecoder::Step> BodyDecoder::decode(std::string_view input) {
-  // What nearly every chunk of a stream has, whole in one piece; all else goes byte by byte below.
-  const auto pass_whole = [this](std::string_view rest) -> std::size_t {
-    if (state_ == State::kChunkCr && rest.starts_with(kChunkSuffix)) {
-      digits_ = 0;
-      extra_ = 0;
-      state_ = State::kSize;
-      return kChunkSuffix.size();
+// What nearly every chunk of a stream has, whole in one piece, is passed in one step: the line of
+// its size here, the line end behind its data with the data. All else goes byte by byte.
+std::size_t BodyDecoder::pass_size_line(std::string_view input) {
+  std::uint64_t size = 0;
+  std::size_t digits = 0;
+  for (; digits < std::min<std::size_t>(input.size(), 8); ++digits) {
+    const int digit = hex_value(input[digits]);
+    if (digit < 0) {
+      break;
     }
-    if (state_ != State::kSize || digits_ != 0) {
-      return 0;
-    }
-    std::uint64_t size = 0;
-    std::size_t digits = 0;
-    for (; digits < std::min<std::size_t>(rest.size(), 8); ++digits) {
-      const int digit = hex_value(rest[digits]);
-      if (digit < 0) {
-        break;
-      }
-      size = size * 16 + static_cast<std::uint64_t>(digit);
-    }
-    if (size == 0 || !rest.substr(digits).starts_with("\r\n")) {
-      return 0;
-    }
-    remaining_ = size;
-    state_ = State::kChunk;
-    return digits + 2;
-  };
+    size = size * 16 + static_cast<std::uint64_t>(digit);
+  }
+  if (size == 0 || !input.substr(digits).starts_with("\r\n")) {
+    return 0;
+  }
+  remaining_ = size;
+  state_ = State::kChunk;
+  return digits + 2;
+}
+
+BodyDecoder::Step BodyDecoder::pass_data(std::string_view input) {
   Step step;
-  while (step.consumed < input.size() && state_ != State::kDone) {
-    const std::string_view rest = input.substr(step.consumed);
+  step.data = input.substr(0, remaining_);
+  step.consumed = step.data.size();
+  remaining_ -= step.consumed;
+  if (remaining_ > 0) {
+    return step;
+  }
+  if (state_ == State::kLength) {
+    state_ = State::kDone;
+  } else if (input.substr(step.consumed).starts_with(kChunkSuffix)) {
+    step.consumed += kChunkSuffix.size();
+    begin_size();
+  } else {
+    state_ = State::kChunkCr;
+  }
+  return step;
+}
+
+void BodyDecoder::begin_size() {
+  digits_ = 0;
+  extra_ = 0;
+  state_ = State::kSize;
+}
+
+Result<BodyDecoder::Step> BodyDecoder::decode(std::string_view input) {
+  std::size_t passed = 0;
+  while (passed < input.size() && state_ != State::kDone) {
+    const std::string_view rest = input.substr(passed);
     if (state_ == State::kUntilClose) {
       return Step{.consumed = input.size(), .data = rest};
     }
     if (state_ == State::kLength || state_ == State::kChunk) {
-      step.data = rest.substr(0, std::min<std::uint64_t>(remaining_, rest.size()));
-      step.consumed += step.data.size();
-      remaining_ -= step.data.size();
-      if (remaining_ == 0) {
-        state_ = state_ == State::kLength ? State::kDone : State::kChunkCr;
-      }
+      Step step = pass_data(rest);
+      step.consumed += passed;
       return step;
     }
-    if (const std::size_t passed = pass_whole(rest); passed > 0) {
-      step.consumed += passed;
-      continue;
+    const std::size_t line = state_ == State::kSize && digits_ == 0 ? pass_size_line(rest) : 0;
+    if (line == 0) {
+      TDN_TRY_VOID(step_framing(rest.front()));
     }
-    TDN_TRY_VOID(step_framing(rest.front()));
-    ++step.consumed;
+    passed += std::max<std::size_t>(line, 1);
   }
-  return step;
+  return Step{.consumed = passed, .data = {}};
 }
 
 Result<void> BodyDecoder::end() {
@@ -123,10 +136,9 @@ Result<void> BodyDecoder::step_framing(char byte) {
       extra_ = 0;
       return expect(byte, '\n', remaining_ == 0 ? State::kTrailerStart : State::kChunk);
     case State::kChunkCr:
-      digits_ = 0;
-      extra_ = 0;
       return expect(byte, '\r', State::kChunkLf);
     case State::kChunkLf:
+      begin_size();
       return expect(byte, '\n', State::kSize);
     case State::kTrailerStart:
       if (byte == '\r') {

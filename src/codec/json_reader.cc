@@ -27,63 +27,145 @@ int hex_digit(char c) {
 
 bool is_string_end(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
 
+// How many bytes are looked at in one step.
+constexpr std::ptrdiff_t kStep = 16;
+
 #if defined(__SSE2__)
 
-// Bits of the bytes that are a quote, a backslash or a control.
-unsigned string_ends(__m128i bytes) {
-  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
-  const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-  const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-  return static_cast<unsigned>(
-      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)));
+__m128i load(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+
+unsigned mask_of(__m128i bytes) { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+// Moves the quote (0x22) down to the controls and the blank up: then one comparison finds both.
+__m128i join_quote(__m128i bytes) { return _mm_xor_si128(bytes, _mm_set1_epi8(2)); }
+
+__m128i quote_or_control(__m128i joined) {
+  return _mm_cmpeq_epi8(_mm_min_epu8(joined, _mm_set1_epi8(0x20)), joined);
 }
 
-__m128i load16(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+__m128i backslash(__m128i bytes) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')); }
 
-#endif
+// How many of the sixteen bytes stand before the first quote, backslash or control. `non_ascii`
+// becomes other than 0 if one of the sixteen is above 0x7F.
+inline unsigned plain_run(const char* at, unsigned& non_ascii) {
+  const __m128i bytes = load(at);
+  non_ascii |= mask_of(bytes);
+  const __m128i ends = _mm_or_si128(quote_or_control(join_quote(bytes)), backslash(bytes));
+  return static_cast<unsigned>(std::countr_zero(mask_of(ends) | 1U << kStep));
+}
 
-// The first quote, backslash or control from `next` on; `non_ascii` becomes true if a byte above
-// 0x7F was met (or lies shortly behind). Prompts and answers are mostly long strings: this is where
-// reading a body spends its time.
-const char* find_string_end(const char* next, const char* end, bool& non_ascii) {
-#if defined(__SSE2__)
+// Passes over all blocks of 64 bytes without quote, backslash and control.
+const char* pass_plain_blocks(const char* at, const char* end, unsigned& non_ascii) {
   __m128i seen = _mm_setzero_si128();
-  // Names and most values end within the first sixteen bytes.
-  for (bool first = true; end - next >= 16; first = false) {
-    if (!first && end - next >= 64) {
-      const __m128i a = load16(next);
-      const __m128i b = load16(next + 16);
-      const __m128i c = load16(next + 32);
-      const __m128i d = load16(next + 48);
-      // Backslash, quote and controls in all four at once; which of them it was, if any, below.
-      const __m128i least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
-      const auto is = [&](char wanted) {
-        const __m128i all = _mm_set1_epi8(wanted);
-        return _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(a, all), _mm_cmpeq_epi8(b, all)),
-                            _mm_or_si128(_mm_cmpeq_epi8(c, all), _mm_cmpeq_epi8(d, all)));
-      };
-      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(least, _mm_set1_epi8(0x1F)), least);
-      if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(is('"'), is('\\')), control)) == 0) {
-        seen = _mm_or_si128(seen, _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)));
-        next += 64;
-        continue;
-      }
+  for (; end - at >= 64; at += 64) {
+    const __m128i a = load(at);
+    const __m128i b = load(at + 16);
+    const __m128i c = load(at + 32);
+    const __m128i d = load(at + 48);
+    const __m128i least = _mm_min_epu8(_mm_min_epu8(join_quote(a), join_quote(b)),
+                                       _mm_min_epu8(join_quote(c), join_quote(d)));
+    const __m128i escapes = _mm_or_si128(_mm_or_si128(backslash(a), backslash(b)),
+                                         _mm_or_si128(backslash(c), backslash(d)));
+    if (mask_of(_mm_or_si128(quote_or_control(least), escapes)) != 0) {
+      break;
     }
-    const __m128i bytes = load16(next);
-    seen = _mm_or_si128(seen, bytes);
-    if (const unsigned mask = string_ends(bytes); mask != 0) {
-      non_ascii |= _mm_movemask_epi8(seen) != 0;
-      return next + std::countr_zero(mask);
-    }
-    next += 16;
+    seen = _mm_or_si128(seen, _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)));
   }
-  non_ascii |= _mm_movemask_epi8(seen) != 0;
+  non_ascii |= mask_of(seen);
+  return at;
+}
+
+// How many of the sixteen bytes are digits before the first that is none.
+inline unsigned digit_run(const char* at) {
+  const __m128i values = _mm_sub_epi8(load(at), _mm_set1_epi8('0'));
+  const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+  return static_cast<unsigned>(std::countr_one(mask_of(digits)));
+}
+
+#else
+
+unsigned plain_run(const char* at, unsigned& non_ascii) {
+  unsigned size = 0;
+  for (; size < kStep && !is_string_end(at[size]); ++size) {
+    non_ascii |= static_cast<unsigned char>(at[size]) & 0x80U;
+  }
+  return size;
+}
+
+const char* pass_plain_blocks(const char* at, const char*, unsigned&) { return at; }
+
+unsigned digit_run(const char* at) {
+  unsigned size = 0;
+  while (size < kStep && is_digit(at[size])) {
+    ++size;
+  }
+  return size;
+}
+
 #endif
-  while (next != end && !is_string_end(*next)) {
-    non_ascii |= static_cast<unsigned char>(*next) >= 0x80;
-    ++next;
+
+// The first quote, backslash or control from `at` on. Prompts and answers are mostly long strings:
+// this is where reading a body spends its time.
+const char* find_string_end(const char* at, const char* end, unsigned& non_ascii) {
+  for (int step = 0; end - at >= kStep; ++step) {
+    const unsigned size = plain_run(at, non_ascii);
+    at += size;
+    if (size < kStep) {
+      return at;
+    }
+    if (step == 0) {
+      at = pass_plain_blocks(at, end, non_ascii);
+    }
   }
-  return next;
+  for (; at != end && !is_string_end(*at); ++at) {
+    non_ascii |= static_cast<unsigned char>(*at) & 0x80U;
+  }
+  return at;
+}
+
+const char* pass_digits(const char* at, const char* end) {
+  while (end - at >= kStep) {
+    const unsigned size = digit_run(at);
+    at += size;
+    if (size < kStep) {
+      return at;
+    }
+  }
+  while (at != end && is_digit(*at)) {
+    ++at;
+  }
+  return at;
+}
+
+// Of the escape at `at`, 0 if it is none.
+std::ptrdiff_t escape_size(const char* at, const char* end) {
+  const auto left = end - at;
+  if (left >= 2 && at[1] != '\0' && std::strchr("\"\\/bfnrt", at[1]) != nullptr) {
+    return 2;
+  }
+  return left >= 6 && at[1] == 'u' && hex_digit(at[2]) >= 0 && hex_digit(at[3]) >= 0 &&
+                 hex_digit(at[4]) >= 0 && hex_digit(at[5]) >= 0
+             ? 6
+             : 0;
+}
+
+// The value of a number's text if it is a natural one below 2⁶⁴.
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  constexpr std::size_t kSafeDigits = 19;  // of which no number is too large
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) {
+      return std::nullopt;
+    }
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (text.empty() || text.size() > kSafeDigits) {
+    const auto [last, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (fault != std::errc{}) {
+      return std::nullopt;
+    }
+  }
+  return value;
 }
 
 void append_utf8(std::string& text, std::uint64_t point) {
@@ -152,80 +234,153 @@ bool JsonReader::fail_at(const char* where, const char* what) {
   return false;
 }
 
-bool JsonReader::pass(char expected, const char* what) {
-  skip_blanks();
-  if (next_ == end_ || *next_ != expected) {
-    return fail_at(next_, what);
+void JsonReader::pass_blanks() {
+  while (next_ != end_ && (*next_ == ' ' || *next_ == '\n' || *next_ == '\r' || *next_ == '\t')) {
+    ++next_;
   }
-  ++next_;
+}
+
+// The next byte is the quote. Most strings are short and plain; those are passed inline.
+[[gnu::always_inline]] inline std::string_view JsonReader::pass_string() {
+  const char* const first = next_ + 1;
+  if (end_ - first <= kStep) {
+    return pass_long_string(first);
+  }
+  const unsigned size = plain_run(first, non_ascii_);
+  if (first[size] != '"') {
+    return pass_long_string(first + size);
+  }
+  next_ = first + size + 1;
+  return {first, size};
+}
+
+// The same from where nothing special was met so far.
+std::string_view JsonReader::pass_long_string(const char* unread) {
+  const char* const first = next_ + 1;
+  const char* last = unread;
+  while (true) {
+    last = find_string_end(last, end_, non_ascii_);
+    if (last == end_) {
+      fail_at(next_, "a string has no end");
+      return {};
+    }
+    if (*last == '"') {
+      next_ = last + 1;
+      return {first, static_cast<std::size_t>(last - first)};
+    }
+    if (*last != '\\') {
+      fail_at(last, "a control character stands in a string");
+      return {};
+    }
+    const std::ptrdiff_t size = escape_size(last, end_);
+    if (size == 0) {
+      fail_at(last, "a string holds an unknown escape");
+      return {};
+    }
+    last += size;
+  }
+}
+
+inline bool JsonReader::pass_number() {
+  const char* const first = next_;
+  const char* at = first + (*first == '-' ? 1 : 0);
+  const char* const whole = at;
+  at = pass_digits(at, end_);
+  if (at == whole) {
+    return fail_at(first, "a value was expected");
+  }
+  if (*whole == '0') {
+    at = whole + 1;  // what follows a leading zero is no part of it
+  }
+  next_ = at;
+  return at == end_ || (*at != '.' && (*at | 0x20) != 'e') || pass_fraction(first);
+}
+
+// The rest of a number that begins at `first`: its fraction, its exponent.
+bool JsonReader::pass_fraction(const char* first) {
+  const char* at = next_;
+  if (*at == '.') {
+    const char* const digits = at + 1;
+    at = pass_digits(digits, end_);
+    if (at == digits) {
+      return fail_at(first, "a number has no digits after its point");
+    }
+  }
+  if (at != end_ && (*at | 0x20) == 'e') {
+    ++at;
+    at += at != end_ && (*at == '+' || *at == '-') ? 1 : 0;
+    const char* const digits = at;
+    at = pass_digits(digits, end_);
+    if (at == digits) {
+      return fail_at(first, "a number has no digits in its exponent");
+    }
+  }
+  next_ = at;
   return true;
 }
 
-bool JsonReader::enter(bool object) {
-  if (depth_ == kMaxDepth) {
-    return fail_at(next_, "nested deeper than 128 levels");
+inline bool JsonReader::pass_literal(std::string_view literal) {
+  if (!std::string_view(next_, static_cast<std::size_t>(end_ - next_)).starts_with(literal)) {
+    return fail_at(next_, "a value was expected");
   }
-  ++next_;
-  ++depth_;
-  const std::uint64_t bit = std::uint64_t{1} << (depth_ % 64);
-  std::uint64_t& word = objects_[depth_ / 64];
-  word = object ? word | bit : word & ~bit;
-  fresh_ = true;
+  next_ += literal.size();
   return true;
 }
 
-void JsonReader::leave() {
-  ++next_;
-  --depth_;
-  fresh_ = false;
-}
-
-JsonReader::Type JsonReader::peek() {
-  skip_blanks();
-  if (next_ == end_) {
-    return Type::kNone;
-  }
+[[gnu::always_inline]] inline bool JsonReader::pass_scalar() {
   switch (*next_) {
-    case '{':
-      return Type::kObject;
-    case '[':
-      return Type::kArray;
     case '"':
-      return Type::kString;
+      return pass_string().data() != nullptr;
     case 't':
+      return pass_literal("true");
     case 'f':
-      return Type::kBool;
+      return pass_literal("false");
     case 'n':
-      return Type::kNull;
+      return pass_literal("null");
     default:
-      return *next_ == '-' || is_digit(*next_) ? Type::kNumber : Type::kNone;
+      return pass_number();
   }
 }
 
-bool JsonReader::enter_object() {
-  return peek() == Type::kObject ? enter(true) : fail_at(next_, "an object was expected");
+// Most names are short and plain, with no blanks around them; those are passed inline.
+[[gnu::always_inline]] inline std::string_view JsonReader::pass_key() {
+  if (end_ - next_ > kStep + 2 && *next_ == '"') {
+    const char* const first = next_ + 1;
+    const unsigned size = plain_run(first, non_ascii_);
+    if (first[size] == '"' && first[size + 1] == ':') {
+      next_ = first + size + 2;
+      return {first, size};
+    }
+  }
+  return pass_unusual_key();
 }
 
-bool JsonReader::enter_array() {
-  return peek() == Type::kArray ? enter(false) : fail_at(next_, "an array was expected");
+std::string_view JsonReader::pass_unusual_key() {
+  if (!at('"')) {
+    fail_at(next_, "a member's name was expected");
+    return {};
+  }
+  const std::string_view key = pass_long_string(next_ + 1);
+  escaped_names_ = escaped_names_ || key.find('\\') != std::string_view::npos;
+  return pass(':', "a colon was expected") ? key : std::string_view();
 }
 
-std::optional<std::string_view> JsonReader::next_key() {
+std::string_view JsonReader::read_key() {
   skip_blanks();
   if (next_ != end_ && *next_ == '}') {
     leave();
-    return std::nullopt;
+    return {};
   }
-  std::string_view key;
-  if ((!fresh_ && !pass(',', "a comma or } was expected")) || !pass_key(&key)) {
-    return std::nullopt;
+  if (fresh_) {
+    fresh_ = false;
+  } else if (!pass(',', "a comma or } was expected")) {
+    return {};
   }
-  return key;
+  return pass_key();
 }
 
 bool JsonReader::next_element() {
-  skip_blanks();
-  if (next_ != end_ && *next_ == ']') {
+  if (at(']')) {
     leave();
     return false;
   }
@@ -237,91 +392,72 @@ bool JsonReader::next_element() {
   return peek() != Type::kNone || fail_at(next_, "a value was expected");
 }
 
-// Passes over the next value with an explicit stack of levels.
-std::string_view JsonReader::skip() {
-  skip_blanks();
-  const char* const first = next_;
-  // Most values are no containers.
-  if (next_ != end_ && *next_ != '{' && *next_ != '[') {
-    fresh_ = false;
-    const bool ok = *next_ == '"' ? pass_string(nullptr) : pass_scalar();
-    return ok ? std::string_view(first, static_cast<std::size_t>(next_ - first))
-              : std::string_view();
-  }
+// Passes over an object or array with an explicit stack of levels.
+bool JsonReader::pass_container() {
+  char closers[kMaxDepth];  // what ends each level that is open
   const unsigned base = depth_;
-  while (next_ != end_) {
-    const char c = *next_;
-    bool ok = false;
-    if (c == '{' || c == '[') {
-      ok = enter(c == '{');
-      skip_blanks();
-      const bool empty = ok && next_ != end_ && *next_ == (c == '{' ? '}' : ']');
-      if (ok && !empty) {
-        if (c == '{' && !pass_key(nullptr)) {
-          return {};
+  while (true) {
+    // Here a value begins.
+    if (next_ == end_) {
+      return fail_at(end_, "it ends inside a value");
+    }
+    const char first = *next_;
+    if (first == '{' || first == '[') {
+      if (!deepen()) {
+        return false;
+      }
+      closers[depth_ - 1] = first == '{' ? '}' : ']';
+      if (!at(closers[depth_ - 1])) {
+        if (first == '{' && pass_key().data() == nullptr) {
+          return false;
         }
         skip_blanks();
         continue;
       }
-      if (empty) {
-        leave();
+    } else if (!pass_scalar()) {
+      return false;
+    }
+    // Here it has ended, and so may the levels around it.
+    while (at(closers[depth_ - 1])) {
+      ++next_;
+      if (--depth_ == base) {
+        return true;
       }
-    } else {
-      ok = c == '"' ? pass_string(nullptr) : pass_scalar();
     }
-    fresh_ = false;
-    while (ok && depth_ > base) {
-      skip_blanks();
-      if (next_ != end_ && *next_ == (in_object() ? '}' : ']')) {
-        leave();
-        continue;
-      }
-      break;
+    const bool object = closers[depth_ - 1] == '}';
+    if (!pass(',', object ? "a comma or } was expected" : "a comma or ] was expected") ||
+        (object && pass_key().data() == nullptr)) {
+      return false;
     }
-    if (!ok) {
-      return {};
-    }
-    if (depth_ == base) {
-      return {first, static_cast<std::size_t>(next_ - first)};
-    }
-    if (!after_value()) {
-      return {};
-    }
+    skip_blanks();
   }
-  fail_at(end_, "it ends inside a value");
-  return {};
 }
 
-// Between two members or elements of the innermost level.
-bool JsonReader::after_value() {
-  if (!pass(',', in_object() ? "a comma or } was expected" : "a comma or ] was expected")) {
-    return false;
-  }
-  if (in_object() && !pass_key(nullptr)) {
-    return false;
-  }
+std::string_view JsonReader::skip() {
   skip_blanks();
-  return true;
+  const char* const first = next_;
+  if (next_ == end_) {
+    fail_at(end_, "it ends inside a value");
+    return {};
+  }
+  const bool container = *next_ == '{' || *next_ == '[';
+  if (!(container ? pass_container() : pass_scalar())) {
+    return {};
+  }
+  return {first, static_cast<std::size_t>(next_ - first)};
 }
 
 std::string_view JsonReader::string() {
-  std::string_view raw;
-  if (peek() != Type::kString) {
+  if (!at('"')) {
     fail_at(next_, "a string was expected");
     return {};
   }
-  fresh_ = false;
-  return pass_string(&raw) ? raw : std::string_view{};
+  return pass_string();
 }
 
 std::optional<std::uint64_t> JsonReader::count() {
   const std::string_view text = skip();
-  std::uint64_t value = 0;
-  const auto [last, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || fault != std::errc{} || last != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
+  return whole_number(text);
 }
 
 std::optional<bool> JsonReader::boolean() {
@@ -331,121 +467,22 @@ std::optional<bool> JsonReader::boolean() {
 
 Result<void> JsonReader::finish() {
   skip_blanks();
-  if (fault_ == nullptr && next_ != end_) {
+  if (next_ != end_) {
     fail_at(next_, "text follows the value");
-  }
-  const auto size = static_cast<std::size_t>(end_ - begin_);
-  if (fault_ == nullptr && non_ascii_ && !simdjson::validate_utf8(begin_, size)) {
-    return fail(Code::kInvalid, "it is not UTF-8");
   }
   if (fault_ != nullptr) {
     return fail(Code::kInvalid, std::string(fault_) + " at byte " + std::to_string(fault_offset_));
+  }
+  if (non_ascii_ != 0 &&
+      !simdjson::validate_utf8(begin_, static_cast<std::size_t>(end_ - begin_))) {
+    return fail(Code::kInvalid, "it is not UTF-8");
   }
   return {};
 }
 
 bool JsonReader::matches_escaped(std::string_view raw, std::string_view plain) {
-  return raw.find('\\') != std::string_view::npos && json_unescape(raw) == plain;
-}
-
-bool JsonReader::pass_key(std::string_view* key) {
-  skip_blanks();
-  if (next_ == end_ || *next_ != '"') {
-    return fail_at(next_, "a member's name was expected");
-  }
-  fresh_ = false;
-  return pass_string(key) && pass(':', "a colon was expected");
-}
-
-bool JsonReader::pass_string(std::string_view* raw) {
-  const char* const first = ++next_;
-  while (true) {
-    next_ = find_string_end(next_, end_, non_ascii_);
-    if (next_ == end_) {
-      return fail_at(first - 1, "a string has no end");
-    }
-    if (*next_ == '"') {
-      break;
-    }
-    if (*next_ != '\\') {
-      return fail_at(next_, "a control character stands in a string");
-    }
-    if (!pass_escape()) {
-      return false;
-    }
-  }
-  if (raw != nullptr) {
-    *raw = {first, static_cast<std::size_t>(next_ - first)};
-  }
-  ++next_;
-  return true;
-}
-
-bool JsonReader::pass_escape() {
-  const auto left = end_ - next_;
-  if (left >= 2 && next_[1] != '\0' && std::strchr("\"\\/bfnrt", next_[1]) != nullptr) {
-    next_ += 2;
-    return true;
-  }
-  if (left >= 6 && next_[1] == 'u' && hex_digit(next_[2]) >= 0 && hex_digit(next_[3]) >= 0 &&
-      hex_digit(next_[4]) >= 0 && hex_digit(next_[5]) >= 0) {
-    next_ += 6;
-    return true;
-  }
-  return fail_at(next_, "a string holds an unknown escape");
-}
-
-bool JsonReader::pass_number() {
-  const char* const first = next_;
-  const auto digits = [this] {
-    const char* const start = next_;
-    while (next_ != end_ && is_digit(*next_)) {
-      ++next_;
-    }
-    return next_ != start;
-  };
-  next_ += *next_ == '-' ? 1 : 0;
-  const bool leading_zero = next_ != end_ && *next_ == '0';
-  if (leading_zero) {
-    ++next_;
-  } else if (!digits()) {
-    return fail_at(first, "a value was expected");
-  }
-  if (next_ != end_ && *next_ == '.') {
-    ++next_;
-    if (!digits()) {
-      return fail_at(first, "a number has no digits after its point");
-    }
-  }
-  if (next_ != end_ && (*next_ == 'e' || *next_ == 'E')) {
-    ++next_;
-    next_ += next_ != end_ && (*next_ == '+' || *next_ == '-') ? 1 : 0;
-    if (!digits()) {
-      return fail_at(first, "a number has no digits in its exponent");
-    }
-  }
-  return true;
-}
-
-bool JsonReader::pass_literal(std::string_view literal) {
-  if (!std::string_view(next_, static_cast<std::size_t>(end_ - next_)).starts_with(literal)) {
-    return fail_at(next_, "a value was expected");
-  }
-  next_ += literal.size();
-  return true;
-}
-
-bool JsonReader::pass_scalar() {
-  switch (*next_) {
-    case 't':
-      return pass_literal("true");
-    case 'f':
-      return pass_literal("false");
-    case 'n':
-      return pass_literal("null");
-    default:
-      return pass_number();
-  }
+  return (raw.size() - plain.size()) % 5 == 0 && raw.find('\\') != std::string_view::npos &&
+         json_unescape(raw) == plain;
 }
 
 std::string json_unescape(std::string_view raw) {

@@ -36,14 +36,20 @@ class JsonReader {
       : begin_(text.data()), next_(text.data()), end_(text.data() + text.size()) {}
 
   // What the next value is, judged by its first byte; kNone at the end or after an error.
-  [[nodiscard]] Type peek();
+  [[nodiscard]] Type peek() {
+    skip_blanks();
+    return next_ == end_ ? Type::kNone : type_of(*next_);
+  }
 
   // False, and an error, if the next value is no object (array). After true, take all members
   // (elements): each must be read or skipped before the next is asked for.
-  bool enter_object();
-  bool enter_array();
+  bool enter_object() { return enter('{', "an object was expected"); }
+  bool enter_array() { return enter('[', "an array was expected"); }
   // The next member's name as it stands between the quotes, or nullopt after the last.
-  [[nodiscard]] std::optional<std::string_view> next_key();
+  [[nodiscard]] std::optional<std::string_view> next_key() {
+    const std::string_view key = read_key();
+    return key.data() != nullptr ? std::optional(key) : std::nullopt;
+  }
   // Whether another element follows.
   [[nodiscard]] bool next_element();
 
@@ -67,46 +73,94 @@ class JsonReader {
 
   // Whether a raw name or string, its escapes resolved, is `plain`: letters, digits, underscores.
   [[nodiscard]] static bool matches(std::string_view raw, std::string_view plain) {
-    if (raw.size() == plain.size()) {
-      return raw == plain;
-    }
     // Such a name's characters can be escaped only as \uXXXX, five bytes longer each.
-    return raw.size() > plain.size() && (raw.size() - plain.size()) % 5 == 0 &&
-           matches_escaped(raw, plain);
+    return raw == plain || (raw.size() >= plain.size() + 5 && matches_escaped(raw, plain));
+  }
+  // The same of a name that this reader gave; cheap while no name of the text holds escapes.
+  [[nodiscard]] bool named(std::string_view key, std::string_view plain) const {
+    return key == plain || (escaped_names_ && matches(key, plain));
   }
 
  private:
   [[nodiscard]] static bool matches_escaped(std::string_view raw, std::string_view plain);
-  bool fail_at(const char* where, const char* what);
-  void skip_blanks() {
-    while (next_ != end_ && *next_ <= ' ' &&
-           (*next_ == ' ' || *next_ == '\n' || *next_ == '\r' || *next_ == '\t')) {
-      ++next_;
+  [[nodiscard]] static Type type_of(char first) {
+    switch (first) {
+      case '{':
+        return Type::kObject;
+      case '[':
+        return Type::kArray;
+      case '"':
+        return Type::kString;
+      case 't':
+      case 'f':
+        return Type::kBool;
+      case 'n':
+        return Type::kNull;
+      default:
+        return first == '-' || (first >= '0' && first <= '9') ? Type::kNumber : Type::kNone;
     }
   }
-  bool pass(char expected, const char* what);
-  bool enter(bool object);
-  void leave();
-  [[nodiscard]] bool in_object() const {
-    return (objects_[depth_ / 64] >> (depth_ % 64) & 1U) != 0;
+
+  bool fail_at(const char* where, const char* what);
+  void skip_blanks() {
+    if (next_ != end_ && static_cast<unsigned char>(*next_) <= ' ') {
+      pass_blanks();
+    }
   }
-  bool pass_key(std::string_view* key);
-  bool pass_string(std::string_view* raw);
-  bool pass_escape();
-  bool pass_number();
-  bool pass_literal(std::string_view literal);
+  void pass_blanks();
+  // Whether the next byte, after blanks, is this one.
+  [[nodiscard]] bool at(char byte) {
+    skip_blanks();
+    return next_ != end_ && *next_ == byte;
+  }
+  bool pass(char expected, const char* what) {
+    if (!at(expected)) {
+      return fail_at(next_, what);
+    }
+    ++next_;
+    return true;
+  }
+  bool enter(char bracket, const char* what) {
+    if (!at(bracket)) {
+      return fail_at(next_, what);
+    }
+    fresh_ = true;
+    return deepen();
+  }
+  bool deepen() {
+    if (depth_ == kMaxDepth) {
+      return fail_at(next_, "nested deeper than 128 levels");
+    }
+    ++next_;
+    ++depth_;
+    return true;
+  }
+  void leave() {
+    ++next_;
+    --depth_;
+    fresh_ = false;
+  }
+  // These give a view of null after an error.
+  [[nodiscard]] std::string_view read_key();
+  [[nodiscard]] std::string_view pass_key();
+  [[nodiscard]] std::string_view pass_unusual_key();
+  [[nodiscard]] std::string_view pass_string();
+  [[nodiscard]] std::string_view pass_long_string(const char* unread);
   bool pass_scalar();
-  bool after_value();
+  bool pass_literal(std::string_view literal);
+  bool pass_number();
+  bool pass_fraction(const char* first);
+  bool pass_container();
 
   const char* begin_;
   const char* next_;
   const char* end_;
   const char* fault_ = nullptr;  // what is wrong
   std::size_t fault_offset_ = 0;
-  std::uint64_t objects_[kMaxDepth / 64 + 1] = {};  // bit per level: object or array
   unsigned depth_ = 0;
-  bool fresh_ = false;      // just entered: no comma before the next member
-  bool non_ascii_ = false;  // so UTF-8 is worth checking
+  unsigned non_ascii_ = 0;      // not 0: UTF-8 is worth checking
+  bool escaped_names_ = false;  // of the names so far one or more hold escapes
+  bool fresh_ = false;          // just entered: no comma before the next member
 };
 
 // Resolves the escapes of a string as it stood between its quotes. Lone surrogates become U+FFFD.

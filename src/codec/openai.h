@@ -6,11 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -39,6 +39,7 @@ struct Span {
   [[nodiscard]] std::string_view of(std::string_view text) const {
     return text.substr(offset, length);
   }
+  bool operator==(const Span&) const = default;
 };
 
 // A request body, understood as far as the gateway needs. Positions refer to the scanned body.
@@ -101,7 +102,7 @@ class SplicedBody {
   std::array<std::string_view, kPiecesLimit> pieces_;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
-  std::vector<char> inserted_;  // a vector, for its bytes stay in place when it is moved
+  std::unique_ptr<char[]> inserted_;  // stays in place when the body is moved
 };
 
 // `scan` is of this very body.
@@ -137,11 +138,29 @@ struct Inspection {
   [[nodiscard]] bool is_usage_only() const {
     return (usage || bad_usage) && !has_choices && !has_error;
   }
+  bool operator==(const Inspection&) const = default;
 };
 
 // `data` of an event. One pass that reads the structure itself, so that text in the answer,
 // whatever it holds, is never taken for structure.
 [[nodiscard]] Inspection inspect_event(std::string_view data);
+// The same for the events of one stream, which engines repeat byte for byte but for the text: of an
+// event that differs from a former one in one string alone, only that string is read. What it finds
+// is what inspect_event() would. Remembers one event, if it is no longer than kKnownEventLimit.
+class EventInspector {
+ public:
+  static constexpr std::size_t kKnownEventLimit = 4096;
+
+  [[nodiscard]] Inspection inspect(std::string_view data);
+
+ private:
+  [[nodiscard]] bool repeats(std::string_view data) const;
+
+  std::string known_;  // an event with text in it; empty: none yet
+  Span text_;          // that text, between its quotes
+  Inspection found_;   // in it
+};
+
 // The body of an answer that is not streamed, or of an error.
 [[nodiscard]] Inspection inspect_body(std::string_view body);
 

@@ -30,11 +30,12 @@ Finish finish_of(std::string_view reason) {
 
 class Inspector {
  public:
-  explicit Inspector(std::string_view text) : json_(text) {}
+  // `found` must be as new.
+  Inspector(std::string_view text, Inspection& found) : json_(text), found_(found) {}
 
-  Inspection run() {
+  void run() {
     if (json_.peek() != Type::kObject) {
-      return {};
+      return;
     }
     json_.enter_object();
     std::size_t former_end = json_.offset();  // of the member before
@@ -48,13 +49,13 @@ class Inspector {
         break;
       }
       const std::size_t name = json_.offset(*key) - 1;
-      if (JsonReader::matches(*key, "choices")) {
+      if (json_.named(*key, "choices")) {
         choices();
-      } else if (JsonReader::matches(*key, "usage")) {
+      } else if (json_.named(*key, "usage")) {
         usage();
         usage_is_first_ = first;
         set_usage_member(first ? name : former_end, json_.offset());
-      } else if (JsonReader::matches(*key, "error")) {
+      } else if (json_.named(*key, "error")) {
         error();
       } else {
         json_.skip();
@@ -62,11 +63,17 @@ class Inspector {
       former_end = json_.offset();
       first = false;
     }
-    if (!json_.finish()) {
-      return {};
+    found_.is_json = json_.finish().has_value();
+    if (!found_.is_json) {
+      found_ = {};
     }
-    found_.is_json = true;
-    return found_;
+  }
+
+  // A string that was generated, as it stands between its quotes; empty if there was none.
+  [[nodiscard]] Span text() const {
+    return text_.empty() ? Span{}
+                         : Span{static_cast<std::uint32_t>(json_.offset(text_)),
+                                static_cast<std::uint32_t>(text_.size())};
   }
 
  private:
@@ -82,6 +89,15 @@ class Inspector {
     }
   }
 
+  // Enters an object; any other value is passed over.
+  bool object() {
+    if (json_.peek() == Type::kObject) {
+      return json_.enter_object();
+    }
+    json_.skip();
+    return false;
+  }
+
   void choices() {
     if (json_.peek() != Type::kArray) {
       json_.skip();
@@ -90,24 +106,21 @@ class Inspector {
     json_.enter_array();
     while (json_.next_element()) {
       found_.has_choices = true;
-      if (json_.peek() == Type::kObject) {
-        choice();
-      } else {
-        json_.skip();
-      }
+      choice();
     }
   }
 
   void choice() {
-    json_.enter_object();
+    if (!object()) {
+      return;
+    }
     while (const auto key = json_.next_key()) {
-      const bool is_string = json_.peek() == Type::kString;
-      if (JsonReader::matches(*key, "delta") || JsonReader::matches(*key, "message")) {
+      if (json_.named(*key, "delta") || json_.named(*key, "message")) {
         message();
-      } else if (is_string && JsonReader::matches(*key, "finish_reason")) {
+      } else if (json_.named(*key, "finish_reason") && json_.peek() == Type::kString) {
         found_.finish = finish_of(json_.string());
         ++found_.finished;
-      } else if (is_string && JsonReader::matches(*key, "text")) {
+      } else if (json_.named(*key, "text") && json_.peek() == Type::kString) {
         found_.has_content |= !json_.string().empty();
       } else {
         json_.skip();
@@ -118,18 +131,17 @@ class Inspector {
   // Whatever a message says besides its role was generated: content, reasoning under its several
   // names, a refusal, tool calls.
   void message() {
-    if (json_.peek() != Type::kObject) {
-      json_.skip();
+    if (!object()) {
       return;
     }
-    json_.enter_object();
     while (const auto key = json_.next_key()) {
-      const Type type = json_.peek();
       const std::string_view value = json_.skip();
       const bool filled =
-          (type == Type::kString || type == Type::kArray || type == Type::kObject) &&
-          value.size() > 2;
-      found_.has_content |= filled && !JsonReader::matches(*key, "role");
+          value.size() > 2 && (value[0] == '"' || value[0] == '[' || value[0] == '{');
+      if (filled && !json_.named(*key, "role")) {
+        found_.has_content = true;
+        text_ = value[0] == '"' ? value.substr(1, value.size() - 2) : text_;
+      }
     }
   }
 
@@ -139,13 +151,11 @@ class Inspector {
       return;
     }
     found_.has_error = true;
-    if (json_.peek() != Type::kObject) {
-      json_.skip();
+    if (!object()) {
       return;
     }
-    json_.enter_object();
     while (const auto key = json_.next_key()) {
-      if (JsonReader::matches(*key, "code")) {
+      if (json_.named(*key, "code")) {
         const auto code = json_.count();
         found_.error_status = code && *code >= 400 && *code < 600 ? static_cast<int>(*code) : 0;
       } else {
@@ -170,15 +180,15 @@ class Inspector {
     bool counted = false;
     json_.enter_object();
     while (const auto key = json_.next_key()) {
-      if (JsonReader::matches(*key, "prompt_tokens")) {
+      if (json_.named(*key, "prompt_tokens")) {
         count(usage.prompt);
         counted = true;
-      } else if (JsonReader::matches(*key, "completion_tokens")) {
+      } else if (json_.named(*key, "completion_tokens")) {
         count(usage.completion);
         counted = true;
-      } else if (JsonReader::matches(*key, "prompt_tokens_details")) {
+      } else if (json_.named(*key, "prompt_tokens_details")) {
         detail("cached_tokens", usage.cached);
-      } else if (JsonReader::matches(*key, "completion_tokens_details")) {
+      } else if (json_.named(*key, "completion_tokens_details")) {
         detail("reasoning_tokens", usage.reasoning);
       } else {
         json_.skip();
@@ -200,7 +210,7 @@ class Inspector {
     }
     json_.enter_object();
     while (const auto key = json_.next_key()) {
-      if (JsonReader::matches(*key, name)) {
+      if (json_.named(*key, name)) {
         count(value);
       } else {
         json_.skip();
@@ -221,7 +231,8 @@ class Inspector {
   }
 
   JsonReader json_;
-  Inspection found_;
+  Inspection& found_;
+  std::string_view text_;
   bool usage_is_first_ = false;
 };
 
@@ -233,9 +244,52 @@ Inspection inspect_event(std::string_view data) {
     end.done = true;
     return end;
   }
-  return Inspector(data).run();
+  return inspect_body(data);
 }
 
-Inspection inspect_body(std::string_view body) { return Inspector(body).run(); }
+// Whether the data is the known event with another text in it. Text before the quote and behind it
+// was read then, so it means the same now; what is between must be one whole string, not empty.
+bool EventInspector::repeats(std::string_view data) const {
+  const std::string_view known = known_;
+  const std::string_view before = known.substr(0, text_.offset);
+  const std::string_view behind = known.substr(text_.offset + text_.length);
+  if (data.size() <= before.size() + behind.size() || !data.starts_with(before) ||
+      !data.ends_with(behind)) {
+    return false;
+  }
+  data.remove_prefix(before.size() - 1);
+  data.remove_suffix(behind.size() - 1);
+  JsonReader json(data);
+  return !json.string().empty() && json.finish().has_value();
+}
+
+Inspection EventInspector::inspect(std::string_view data) {
+  if (!known_.empty() && repeats(data)) {
+    Inspection found = found_;
+    if (found.usage_member.offset > text_.offset) {
+      found.usage_member.offset += static_cast<std::uint32_t>(data.size() - known_.size());
+    }
+    return found;
+  }
+  Inspection found;
+  if (data == "[DONE]") {
+    found.done = true;
+    return found;
+  }
+  Inspector inspector(data, found);
+  inspector.run();
+  if (found.is_json && inspector.text().present() && data.size() <= kKnownEventLimit) {
+    known_.assign(data);
+    text_ = inspector.text();
+    found_ = found;
+  }
+  return found;
+}
+
+Inspection inspect_body(std::string_view body) {
+  Inspection found;
+  Inspector(body, found).run();
+  return found;
+}
 
 }  // namespace tdn::codec

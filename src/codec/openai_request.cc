@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/assert.h"
@@ -22,18 +21,6 @@ enum class Member : std::uint8_t {
   kOther,
 };
 
-struct Name {
-  std::string_view text;
-  Member member;
-};
-constexpr std::array<Name, 7> kNames{{{"model", Member::kModel},
-                                      {"stream", Member::kStream},
-                                      {"stream_options", Member::kStreamOptions},
-                                      {"n", Member::kN},
-                                      {"max_tokens", Member::kMaxTokens},
-                                      {"max_completion_tokens", Member::kMaxCompletionTokens},
-                                      {"user", Member::kUser}}};
-
 // What completions and embeddings take several of; chat has one prompt.
 std::string_view prompts_name(Operation operation) {
   switch (operation) {
@@ -55,26 +42,27 @@ tl::unexpected<Error> wrong(std::string_view param, std::string_view what) {
 
 class Scanner {
  public:
-  Scanner(std::string_view body, Operation operation)
-      : json_(body), prompts_name_(prompts_name(operation)) {}
+  // `scan` must be as new.
+  Scanner(std::string_view body, Operation operation, RequestScan& scan)
+      : json_(body), prompts_name_(prompts_name(operation)), scan_(scan) {}
 
-  Result<RequestScan> run() {
+  Result<void> run() {
     if (!json_.enter_object()) {
       return broken();
     }
     scan_.members_at = static_cast<std::uint32_t>(json_.offset());
     while (const auto key = json_.next_key()) {
-      const Name name = which(*key);
-      if (name.member == Member::kOther) {
+      const Member which = member_of(*key);
+      if (which == Member::kOther) {
         json_.skip();
         continue;
       }
-      if (seen(name.member)) {
-        return wrong(name.text, "is given twice");
+      if (seen(which)) {
+        return wrong(name(which), "is given twice");
       }
-      TDN_TRY_VOID(member(name));
+      TDN_TRY_VOID(member(which));
     }
-    if (const auto end = json_.finish(); !end) {
+    if (!json_.finish()) {
       return broken();
     }
     if (scan_.model.empty()) {
@@ -83,20 +71,58 @@ class Scanner {
     if (std::uint64_t{scan_.n} * scan_.prompts > kAnswersLimit) {
       return wrong("n", "asks for more than 1024 answers in one request");
     }
-    return std::move(scan_);
+    return {};
   }
 
  private:
-  [[nodiscard]] Name which(std::string_view key) const {
-    for (const Name& name : kNames) {
-      if (JsonReader::matches(key, name.text)) {
-        return name;
-      }
+  [[nodiscard]] Member member_of(std::string_view key) const {
+    const auto is = [&](std::string_view plain) { return json_.named(key, plain); };
+    if (is("model")) {
+      return Member::kModel;
     }
-    if (!prompts_name_.empty() && JsonReader::matches(key, prompts_name_)) {
-      return {prompts_name_, Member::kPrompts};
+    if (is("stream")) {
+      return Member::kStream;
     }
-    return {{}, Member::kOther};
+    if (is("max_tokens")) {
+      return Member::kMaxTokens;
+    }
+    if (is("user")) {
+      return Member::kUser;
+    }
+    if (is("n")) {
+      return Member::kN;
+    }
+    if (is("stream_options")) {
+      return Member::kStreamOptions;
+    }
+    if (is("max_completion_tokens")) {
+      return Member::kMaxCompletionTokens;
+    }
+    return !prompts_name_.empty() && is(prompts_name_) ? Member::kPrompts : Member::kOther;
+  }
+
+  [[nodiscard]] std::string_view name(Member member) const {
+    switch (member) {
+      case Member::kModel:
+        return "model";
+      case Member::kStream:
+        return "stream";
+      case Member::kStreamOptions:
+        return "stream_options";
+      case Member::kN:
+        return "n";
+      case Member::kPrompts:
+        return prompts_name_;
+      case Member::kMaxTokens:
+        return "max_tokens";
+      case Member::kMaxCompletionTokens:
+        return "max_completion_tokens";
+      case Member::kUser:
+        return "user";
+      case Member::kOther:
+        break;
+    }
+    return {};
   }
 
   bool seen(Member member) {
@@ -106,19 +132,19 @@ class Scanner {
     return before;
   }
 
-  Result<void> member(const Name& name) {
-    switch (name.member) {
+  Result<void> member(Member which) {
+    switch (which) {
       case Member::kModel:
         return model();
       case Member::kStream:
-        return flag(name.text, scan_.stream);
+        return flag("stream", scan_.stream);
       case Member::kStreamOptions:
         return stream_options();
       case Member::kN: {
         std::optional<std::uint64_t> n;
-        TDN_TRY_VOID(count(name.text, n, nullptr));
+        TDN_TRY_VOID(count("n", n));
         if (n && (*n == 0 || *n > kAnswersLimit)) {
-          return wrong(name.text, "must be between 1 and 1024");
+          return wrong("n", "must be between 1 and 1024");
         }
         scan_.n = static_cast<std::uint32_t>(n.value_or(1));
         return {};
@@ -127,13 +153,13 @@ class Scanner {
         return prompts();
       case Member::kMaxTokens: {
         std::optional<std::uint64_t> cap;
-        TDN_TRY_VOID(count(name.text, cap, &scan_.max_tokens_at));
+        TDN_TRY_VOID(count("max_tokens", cap, &scan_.max_tokens_at));
         scan_.max_tokens = scan_.max_tokens ? scan_.max_tokens : cap;
         return {};
       }
       case Member::kMaxCompletionTokens: {
         std::optional<std::uint64_t> cap;
-        TDN_TRY_VOID(count(name.text, cap, &scan_.max_completion_tokens_at));
+        TDN_TRY_VOID(count("max_completion_tokens", cap, &scan_.max_completion_tokens_at));
         scan_.max_tokens = cap ? cap : scan_.max_tokens;
         return {};
       }
@@ -158,7 +184,11 @@ class Scanner {
     if (raw.size() > kModelNameLimit) {
       return wrong("model", "is longer than 256 bytes");
     }
-    scan_.model = json_unescape(raw);
+    if (raw.find('\\') == std::string_view::npos) {
+      scan_.model.assign(raw);
+    } else {
+      scan_.model = json_unescape(raw);
+    }
     scan_.model_at = span(raw);
     return {};
   }
@@ -177,22 +207,17 @@ class Scanner {
     return {};
   }
 
-  Result<void> count(std::string_view name, std::optional<std::uint64_t>& value, Span* at) {
+  Result<void> count(std::string_view name, std::optional<std::uint64_t>& value,
+                     Span* at = nullptr) {
     constexpr std::uint64_t kLimit = std::uint64_t{1} << 53U;
     const bool null = json_.peek() == JsonReader::Type::kNull;
-    const std::string_view raw = json_.skip();
-    std::uint64_t number = 0;
-    const char* last = raw.data() + raw.size();
-    const auto [end, fault] = std::from_chars(raw.data(), last, number);
-    const bool whole = !raw.empty() && fault == std::errc{} && end == last && number < kLimit;
-    if (!null && !whole && !json_.failed()) {
+    const std::size_t start = json_.offset();
+    value = json_.count();
+    if (!null && (!value || *value >= kLimit) && !json_.failed()) {
       return wrong(name, "must be a whole number, not negative");
     }
-    if (whole) {
-      value = number;
-    }
     if (at != nullptr) {
-      *at = span(raw);
+      *at = span_from(start);
     }
     return {};
   }
@@ -212,13 +237,13 @@ class Scanner {
     json_.enter_object();
     while (const auto key = json_.next_key()) {
       scan_.stream_options_is_empty = false;
-      if (JsonReader::matches(*key, "include_usage")) {
+      if (json_.named(*key, "include_usage")) {
         if (scan_.include_usage_at.present()) {
           return wrong("stream_options.include_usage", "is given twice");
         }
         TDN_TRY_VOID(
             flag("stream_options.include_usage", scan_.include_usage, &scan_.include_usage_at));
-      } else if (JsonReader::matches(*key, "continuous_usage_stats")) {
+      } else if (json_.named(*key, "continuous_usage_stats")) {
         if (scan_.continuous_usage_at.present()) {
           return wrong("stream_options.continuous_usage_stats", "is given twice");
         }
@@ -228,8 +253,7 @@ class Scanner {
         json_.skip();
       }
     }
-    scan_.stream_options_at = {static_cast<std::uint32_t>(start),
-                               static_cast<std::uint32_t>(json_.offset() - start)};
+    scan_.stream_options_at = span_from(start);
     return {};
   }
 
@@ -259,6 +283,10 @@ class Scanner {
             static_cast<std::uint32_t>(view.size())};
   }
 
+  [[nodiscard]] Span span_from(std::size_t start) const {
+    return {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(json_.offset() - start)};
+  }
+
   tl::unexpected<Error> broken() {
     return fail(Code::kInvalidRequest,
                 "the body is not valid JSON: " + json_.finish().error().detail());
@@ -266,7 +294,7 @@ class Scanner {
 
   JsonReader json_;
   std::string_view prompts_name_;
-  RequestScan scan_;
+  RequestScan& scan_;
   std::uint16_t seen_ = 0;
 };
 
@@ -276,43 +304,60 @@ Result<RequestScan> scan_request(std::string_view body, Operation operation) {
   if (body.size() > UINT32_MAX) {
     return fail(Code::kRequestTooLarge, "the body is larger than 4 GiB");
   }
-  return Scanner(body, operation).run();
+  Result<RequestScan> scan;
+  if (auto read = Scanner(body, operation, *scan).run(); !read) {
+    scan = tl::unexpected(std::move(read).error());
+  }
+  return scan;
 }
 
 // Collects replacements in any order and cuts the body at them.
 class Splicer {
  public:
-  Splicer(std::string_view body, std::size_t inserted_limit) : body_(body) {
-    result_.inserted_.reserve(inserted_limit);
-  }
+  Splicer(std::string_view body, std::size_t inserted_limit, SplicedBody& result)
+      : body_(body), room_(inserted_limit), result_(result) {}
 
-  void replace(std::uint32_t offset, std::uint32_t length, std::string_view text) {
+  // Begins a replacement of these bytes by what put() is given then. Those of one place stay in the
+  // order of the calls.
+  Splicer& replace(std::uint32_t offset, std::uint32_t length) {
     TDN_ASSERT(count_ < edits_.size());
-    std::vector<char>& bytes = result_.inserted_;
-    TDN_ASSERT(bytes.capacity() - bytes.size() >= text.size());  // the views must stay
-    const char* const start = bytes.data() + bytes.size();
-    bytes.insert(bytes.end(), text.begin(), text.end());
-    edits_[count_++] = {offset, length, {start, text.size()}};
+    current_ = &edits_[count_++];
+    for (; current_ != edits_.data() && current_[-1].offset > offset; --current_) {
+      *current_ = current_[-1];
+    }
+    *current_ = {.offset = offset, .length = length, .text = {}};
+    return *this;
   }
-  void replace(Span at, std::string_view text) { replace(at.offset, at.length, text); }
+  Splicer& replace(Span at) { return replace(at.offset, at.length); }
 
-  SplicedBody run() {
-    std::ranges::sort(std::span(edits_).first(count_), {}, &Edit::offset);
+  Splicer& put(std::string_view text) {
+    if (result_.inserted_ == nullptr) {
+      result_.inserted_ = std::make_unique_for_overwrite<char[]>(room_);
+    }
+    TDN_ASSERT(room_ - used_ >= text.size());
+    char* const place = result_.inserted_.get() + used_;
+    std::memcpy(place, text.data(), text.size());
+    used_ += text.size();
+    std::string_view& whole = current_->text;
+    whole = {whole.empty() ? place : whole.data(), whole.size() + text.size()};
+    return *this;
+  }
+
+  void run() {
     std::size_t from = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
-      TDN_ASSERT(edits_[i].offset >= from);
-      add(body_.substr(from, edits_[i].offset - from));
-      add(edits_[i].text);
-      from = edits_[i].offset + edits_[i].length;
+    for (const Edit& edit : std::span(edits_).first(count_)) {
+      TDN_ASSERT(edit.offset >= from);
+      add(body_.substr(from, edit.offset - from));
+      add(edit.text);
+      from = edit.offset + edit.length;
     }
     add(body_.substr(from));
-    return std::move(result_);
   }
 
  private:
   struct Edit {
-    std::size_t offset = 0;
-    std::size_t length = 0;
+    std::size_t offset;
+    std::size_t length;
     std::string_view text;
   };
 
@@ -324,69 +369,77 @@ class Splicer {
   }
 
   std::string_view body_;
-  std::array<Edit, 7> edits_;  // 7 edits make at most 15 pieces
+  std::size_t room_;
+  std::size_t used_ = 0;
+  std::array<Edit, 7> edits_;  // by place; 7 edits make at most 15 pieces
+  Edit* current_ = nullptr;
   std::size_t count_ = 0;
-  SplicedBody result_;
+  SplicedBody& result_;
 };
 
 namespace {
 
-// What must be added to stream_options, without braces: `"include_usage":true`.
-std::string missing_flags(const RequestScan& scan, const RequestEdits& edits) {
-  std::string text;
-  if (!scan.include_usage_at.present()) {
-    text = R"("include_usage":true)";
+void splice_stream_options(Splicer& splicer, const RequestScan& scan, bool continuous_too) {
+  const bool usage = !scan.include_usage_at.present();
+  const bool continuous = continuous_too && !scan.continuous_usage_at.present();
+  const auto put_missing = [&] {
+    splicer.put(usage ? R"("include_usage":true)" : "");
+    splicer.put(usage && continuous ? "," : "");
+    splicer.put(continuous ? R"("continuous_usage_stats":true)" : "");
+  };
+  if (!scan.stream_options_at.present()) {
+    splicer.replace(scan.members_at, 0).put(R"("stream_options":{)");
+    put_missing();
+    splicer.put("},");
+  } else if (scan.stream_options_is_null) {
+    splicer.replace(scan.stream_options_at).put("{");
+    put_missing();
+    splicer.put("}");
+  } else if (usage || continuous) {
+    splicer.replace(scan.stream_options_at.offset + 1, 0);
+    put_missing();
+    splicer.put(scan.stream_options_is_empty ? "" : ",");
   }
-  if (edits.continuous_usage && !scan.continuous_usage_at.present()) {
-    text.append(text.empty() ? "" : ",").append(R"("continuous_usage_stats":true)");
+  if (!usage && !scan.include_usage) {
+    splicer.replace(scan.include_usage_at).put("true");
   }
-  return text;
+  if (continuous_too && !continuous && !scan.continuous_usage) {
+    splicer.replace(scan.continuous_usage_at).put("true");
+  }
+}
+
+void splice_max_tokens(Splicer& splicer, const RequestScan& scan, std::uint64_t cap) {
+  const std::string value = std::to_string(cap);
+  for (const Span at : {scan.max_tokens_at, scan.max_completion_tokens_at}) {
+    if (at.present()) {
+      splicer.replace(at).put(value);
+    }
+  }
+  if (!scan.max_tokens_at.present() && !scan.max_completion_tokens_at.present()) {
+    splicer.replace(scan.members_at, 0).put(R"("max_tokens":)").put(value).put(",");
+  }
 }
 
 }  // namespace
 
 SplicedBody splice_request(std::string_view body, const RequestScan& scan,
                            const RequestEdits& edits) {
-  constexpr std::size_t kFixedTexts = 256;  // all names and numbers below
-  Splicer splicer(body, kFixedTexts + 6 * edits.model.size());
-  std::string front;  // members to be added behind the opening brace
+  constexpr std::size_t kFixedTexts = 256;  // all names and numbers above
+  SplicedBody result;
+  Splicer splicer(body, kFixedTexts + 6 * edits.model.size(), result);
   if (!edits.model.empty() && edits.model != scan.model) {
     std::string quoted;
     append_json_string(quoted, edits.model);
-    splicer.replace(scan.model_at, std::string_view(quoted).substr(1, quoted.size() - 2));
+    splicer.replace(scan.model_at).put(std::string_view(quoted).substr(1, quoted.size() - 2));
   }
   if (edits.include_usage) {
-    const std::string flags = missing_flags(scan, edits);
-    if (!scan.stream_options_at.present()) {
-      front.append(R"("stream_options":{)").append(flags).append("},");
-    } else if (scan.stream_options_is_null) {
-      splicer.replace(scan.stream_options_at, "{" + flags + "}");
-    } else if (!flags.empty()) {
-      splicer.replace(scan.stream_options_at.offset + 1, 0,
-                      flags + (scan.stream_options_is_empty ? "" : ","));
-    }
-    if (scan.include_usage_at.present() && !scan.include_usage) {
-      splicer.replace(scan.include_usage_at, "true");
-    }
-    if (edits.continuous_usage && scan.continuous_usage_at.present() && !scan.continuous_usage) {
-      splicer.replace(scan.continuous_usage_at, "true");
-    }
+    splice_stream_options(splicer, scan, edits.continuous_usage);
   }
   if (edits.max_tokens) {
-    const std::string value = std::to_string(*edits.max_tokens);
-    for (const Span at : {scan.max_tokens_at, scan.max_completion_tokens_at}) {
-      if (at.present()) {
-        splicer.replace(at, value);
-      }
-    }
-    if (!scan.max_tokens_at.present() && !scan.max_completion_tokens_at.present()) {
-      front.append(R"("max_tokens":)").append(value).append(",");
-    }
+    splice_max_tokens(splicer, scan, *edits.max_tokens);
   }
-  if (!front.empty()) {
-    splicer.replace(scan.members_at, 0, front);
-  }
-  return splicer.run();
+  splicer.run();
+  return result;
 }
 
 std::string SplicedBody::joined() const {

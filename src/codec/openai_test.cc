@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "codec/error_body.h"
 #include "codec/json_writer.h"
@@ -276,6 +277,43 @@ TEST(InspectEvent, BrokenDataIsNothing) {
     const Inspection event = inspect_event(data);
     EXPECT_FALSE(event.is_json || event.done || event.has_content || event.usage) << data;
   }
+}
+
+// Events as engines write them, in parts of which each has a few forms, some of them broken.
+std::string generated_event() {
+  const auto one_of = [](std::vector<std::string> forms) {
+    return *rc::gen::elementOf(std::move(forms));
+  };
+  const std::string text = one_of({"a", "", "\\n", "\\u00e9", "\\", "\\x", "é", "\xC3", "\n", "\"",
+                                   R"(","usage":{"prompt_tokens":9},"x":")", "0123456789abcdefghij",
+                                   std::string(300, 'y'), R"("}}],"choices":[{"delta":{"c":")"});
+  const std::string member = one_of({"content", "content", "role", R"(\u0072ole)", "é"});
+  return one_of({R"({"id":"c",)", R"({"id":"c",)", R"({"usage":null,)", R"({"error":"é",)"}) +
+         R"("choices":[{"delta":{")" + member + R"(":")" + text + R"("},"finish_reason":)" +
+         one_of({"null", "null", "\"stop\""}) +
+         one_of({"}]}", "}]}", R"(}],"usage":null})", R"(}],"usage":{"completion_tokens":7}})"});
+}
+
+RC_GTEST_PROP(EventInspector, FindsWhatIsFoundWithoutMemory, ()) {
+  EventInspector inspector;
+  for (int i = 0; i < 50; ++i) {
+    const std::string event = generated_event();
+    RC_ASSERT(inspector.inspect(event) == inspect_event(event));
+  }
+}
+
+TEST(EventInspector, ReadsNothingButTheTextOfAnEventThatRepeats) {
+  EventInspector inspector;
+  const auto event = [](std::string_view text) {
+    return R"({"choices":[{"delta":{"content":")" + std::string(text) + R"("}}],"usage":null})";
+  };
+  for (const std::string_view text : {"a", "bc", "\\n", "", "é", "a\"", "\xC3", "\\", "d"}) {
+    const std::string data = event(text);
+    const Inspection found = inspector.inspect(data);
+    EXPECT_EQ(found, inspect_event(data)) << data;
+    EXPECT_TRUE(!found.is_json || found.usage_member.of(data) == R"(,"usage":null)") << data;
+  }
+  EXPECT_TRUE(inspector.inspect("[DONE]").done);
 }
 
 TEST(InspectBody, ReadsWholeAnswers) {

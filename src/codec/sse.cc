@@ -1,7 +1,12 @@
 #include "codec/sse.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <utility>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/assert.h"
 
@@ -14,25 +19,43 @@ constexpr std::size_t kNone = std::string_view::npos;
 // The memory that a parser keeps between events; what a large event needed is given back.
 constexpr std::size_t kKeptCapacity = std::size_t{4} * 1024;
 
-// The first CR or LF. memchr is far faster than a loop over both characters; the windows keep text
-// with one of the two alone from being searched for the other again and again.
-std::size_t find_line_end(std::string_view bytes, std::size_t from) {
-  constexpr std::size_t kWindow = 512;
-  while (from < bytes.size()) {
-    const std::size_t size = std::min(kWindow, bytes.size() - from);
-    const char* first = bytes.data() + from;
-    const void* feed = std::memchr(first, '\n', size);
-    const auto before =
-        feed == nullptr ? size : static_cast<std::size_t>(static_cast<const char*>(feed) - first);
-    if (const void* back = std::memchr(first, '\r', before); back != nullptr) {
-      return from + static_cast<std::size_t>(static_cast<const char*>(back) - first);
+// The first byte up to CR, of which text holds few but line ends.
+const char* find_low_byte(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const auto load = [](const char* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  };
+  const auto low_bytes = [](__m128i bytes) {
+    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8('\r')), bytes);
+    return static_cast<unsigned>(_mm_movemask_epi8(low));
+  };
+  for (; end - at >= 64; at += 64) {
+    const __m128i least = _mm_min_epu8(_mm_min_epu8(load(at), load(at + 16)),
+                                       _mm_min_epu8(load(at + 32), load(at + 48)));
+    if (low_bytes(least) != 0) {
+      break;
     }
-    if (feed != nullptr) {
-      return from + before;
-    }
-    from += size;
   }
-  return kNone;
+  for (; end - at >= 16; at += 16) {
+    if (const unsigned low = low_bytes(load(at)); low != 0) {
+      return at + std::countr_zero(low);
+    }
+  }
+#endif
+  while (at != end && static_cast<unsigned char>(*at) > '\r') {
+    ++at;
+  }
+  return at;
+}
+
+// The first CR or LF.
+std::size_t find_line_end(std::string_view bytes, std::size_t from) {
+  const char* const end = bytes.data() + bytes.size();
+  const char* at = bytes.data() + from;
+  while (at != end && *at != '\n' && *at != '\r') {
+    at = find_low_byte(at + 1, end);
+  }
+  return at == end ? kNone : static_cast<std::size_t>(at - bytes.data());
 }
 
 // The value of a line `name: value`, one blank after the colon left out.
@@ -73,7 +96,7 @@ std::optional<SseEvent> SseParser::finish() {
     return std::nullopt;
   }
   taken_ = true;
-  return read(carry_);
+  return read(carry_, scan_.first);
 }
 
 // The end of the block that `bytes` begins with, past its empty line; kNone if it is not there yet.
@@ -94,7 +117,7 @@ std::size_t SseParser::find_end(std::string_view bytes, Scan& scan, bool last) {
       after += after < bytes.size() && bytes[after] == '\n' ? 1 : 0;
     }
     const bool blank = end == scan.line;
-    scan = {.line = after, .next = after};
+    scan = {.first = scan.line == 0 ? end : scan.first, .line = after, .next = after};
     if (blank) {
       return after;
     }
@@ -113,8 +136,7 @@ Result<std::optional<SseEvent>> SseParser::next_from_input() {
   }
   const std::string_view raw = input_.substr(0, end);
   input_.remove_prefix(end);
-  scan_ = {};
-  return read(raw);
+  return read(raw, std::exchange(scan_, {}).first);
 }
 
 // Moves the input over line by line, so that no more than the event itself is copied.
@@ -133,20 +155,18 @@ Result<std::optional<SseEvent>> SseParser::next_from_carry() {
       input_ = {input_.data() - surplus, input_.size() + surplus};
       carry_.resize(end);
       taken_ = true;
-      return read(carry_);
+      return read(carry_, scan_.first);
     }
   }
   return std::nullopt;
 }
 
-SseEvent SseParser::read(std::string_view raw) {
+SseEvent SseParser::read(std::string_view raw, std::size_t line_end) {
   SseEvent event;
   event.raw = raw;
-  std::size_t from = 0;
-  while (from < raw.size()) {
-    const std::size_t end = std::min(find_line_end(raw, from), raw.size());
-    const std::string_view line = raw.substr(from, end - from);
-    from = end + 1;
+  for (std::size_t from = 0; from < raw.size(); from = line_end + 1) {
+    line_end = from == 0 ? line_end : std::min(find_line_end(raw, from), raw.size());
+    const std::string_view line = raw.substr(from, line_end - from);
     if (is_field(line, "data")) {
       const std::string_view value = value_of(line, 4);
       if (!event.has_data) {

@@ -58,13 +58,15 @@ class SseParser {
  private:
   // How far a run of bytes that begins with an event has been searched for its end.
   struct Scan {
-    std::size_t line = 0;  // start of the line being looked at
-    std::size_t next = 0;  // first byte not looked at
+    std::size_t first = 0;  // end of the first line, once past it
+    std::size_t line = 0;   // start of the line being looked at
+    std::size_t next = 0;   // first byte not looked at
   };
   [[nodiscard]] static std::size_t find_end(std::string_view bytes, Scan& scan, bool last);
   [[nodiscard]] Result<std::optional<SseEvent>> next_from_input();
   [[nodiscard]] Result<std::optional<SseEvent>> next_from_carry();
-  [[nodiscard]] SseEvent read(std::string_view raw);
+  // `line_end`: of the first line.
+  [[nodiscard]] SseEvent read(std::string_view raw, std::size_t line_end);
   [[nodiscard]] tl::unexpected<Error> refuse();
   void drop_mark();
   void drop_taken();
