@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/fail_point.h"
@@ -35,8 +34,7 @@ io::Task<> Gateway::handle(http::ServerConnection& client) {
   request.arrived = loop_.clock().now();
   request.arrived_wall = loop_.clock().wall();
   request.id = {Uid::make(request.arrived_wall, random_)};
-  const std::string id = to_string(request.id.uid);
-  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  to_chars(request.id.uid, request.id_text);
   metrics_.in_flight.add(1);
   const Result<void> outcome = co_await run(request);
   metrics_.in_flight.add(-1);
@@ -51,8 +49,7 @@ io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {
   request.arrived = loop_.clock().now();
   request.arrived_wall = loop_.clock().wall();
   request.id = {Uid::make(request.arrived_wall, random_)};
-  const std::string id = to_string(request.id.uid);
-  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  to_chars(request.id.uid, request.id_text);
   co_await answer_error(request, error);
 }
 
