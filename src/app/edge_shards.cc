@@ -48,7 +48,10 @@ struct EdgeShards::Part {
         tasks(shard.loop) {
     loop.add_turn_hook(books);
   }
-  ~Part() { loop.remove_turn_hook(books); }
+  ~Part() {
+    books.flush();  // so that nothing waits for a timer of a loop that ends
+    loop.remove_turn_hook(books);
+  }
 
   [[nodiscard]] std::vector<Sample> samples() {
     std::vector<Sample> samples;

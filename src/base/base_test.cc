@@ -50,6 +50,9 @@ TEST(Uid, SortsByTimeAndSurvivesPrinting) {
   EXPECT_LT(early, late);
   EXPECT_EQ(Uid::parse(to_string(late)), late);
   EXPECT_EQ(to_string(late)[14], '7');
+  EXPECT_EQ(to_string(late).substr(0, 13), "00000000-07d0") << "milliseconds";
+  EXPECT_EQ(to_string(*Uid::parse("0192F0C0-a000-7000-8000-0123456789ab")),
+            "0192f0c0-a000-7000-8000-0123456789ab");
   EXPECT_FALSE(Uid::parse("0192f0c0-a000-7000-8000-00000000000g").has_value());
   EXPECT_FALSE(Uid::parse("0192f0c0xa000-7000-8000-000000000001").has_value());
 }

@@ -3,7 +3,15 @@
 namespace tdn {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
+// The two digits of each byte.
+constexpr auto kHexPairs = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte) {
+    pairs[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return pairs;
+}();
 
 int nibble(char c) {
   if (c >= '0' && c <= '9') {
@@ -21,9 +29,8 @@ Uid Uid::make(WallTime now, Random& random) {
   Uid uid;
   random.fill(std::as_writable_bytes(std::span(uid.bytes)));
   const auto ms = static_cast<std::uint64_t>(now.us / 1000);
-  for (std::size_t i = 0; i < 6; ++i) {
-    uid.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-  }
+  const std::uint64_t leading = __builtin_bswap64(ms << 16);
+  std::memcpy(uid.bytes.data(), &leading, 6);
   uid.bytes[6] = static_cast<std::uint8_t>(0x70 | (uid.bytes[6] & 0x0f));
   uid.bytes[8] = static_cast<std::uint8_t>(0x80 | (uid.bytes[8] & 0x3f));
   return uid;
@@ -53,17 +60,21 @@ std::optional<Uid> Uid::parse(std::string_view text) {
   return uid;
 }
 
-std::string to_string(const Uid& uid) {
-  std::string text;
-  text.reserve(36);
-  for (const std::uint8_t byte : uid.bytes) {
-    if (dash_at(text.size())) {
-      text.push_back('-');
+void to_chars(const Uid& uid, std::span<char, 36> text) {
+  char* at = text.data();
+  for (std::size_t i = 0; i < uid.bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) {
+      *at++ = '-';
     }
-    text.push_back(kHex[byte >> 4]);
-    text.push_back(kHex[byte & 15]);
+    std::memcpy(at, kHexPairs[uid.bytes[i]].data(), 2);
+    at += 2;
   }
-  return text;
+}
+
+std::string to_string(const Uid& uid) {
+  std::array<char, 36> text{};
+  to_chars(uid, text);
+  return {text.data(), text.size()};
 }
 
 }  // namespace tdn

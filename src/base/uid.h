@@ -4,12 +4,14 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,7 +24,10 @@ struct Uid {
   std::array<std::uint8_t, 16> bytes{};
 
   auto operator<=>(const Uid&) const = default;
-  [[nodiscard]] bool is_zero() const { return *this == Uid{}; }
+  [[nodiscard]] bool is_zero() const {
+    const auto halves = std::bit_cast<std::array<std::uint64_t, 2>>(bytes);
+    return (halves[0] | halves[1]) == 0;
+  }
 
   [[nodiscard]] static Uid make(WallTime now, Random& random);
   // The 36-character form, either case; nothing else.
@@ -31,6 +36,7 @@ struct Uid {
 
 // "0192f0c0-a000-7000-8000-000000000001".
 [[nodiscard]] std::string to_string(const Uid& uid);
+void to_chars(const Uid& uid, std::span<char, 36> text);
 
 struct RequestId {
   Uid uid;

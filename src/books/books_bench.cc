@@ -120,6 +120,7 @@ BENCHMARK(BM_SettledRequests)
     ->Arg(64)
     ->Arg(256)
     ->Arg(1024)
+    ->Arg(4096)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond)
     ->Iterations(2);

@@ -2,8 +2,8 @@
 // same object returns to its shard, as mail, once everything in it is durable, and is used again.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "base/byte_buffer.h"
@@ -32,6 +32,13 @@ struct Operation {
   Uid endpoint;
 };
 
+// How soon the writer should see a handover.
+enum class Urgency : std::uint8_t {
+  kLazy,  // with whatever comes next
+  kSoon,  // within ShardBooks::kPatience
+  kNow,
+};
+
 class Handover;
 
 // The shard's side.
@@ -57,6 +64,18 @@ class Handover final : public io::Message {
   }
 
   void receive() override { owner_.returned(*this); }
+  // Remembers whom to tell; its place in `results`.
+  std::uint32_t add_waiter(meter::DurableWaiter& waiter) {
+    if (waiters.size() == waiters.capacity()) {
+      grow_waiters();
+    }
+    waiters.push_back(nullptr);
+    waiter.wait_at(&waiters.back());
+    results.push_back(0);
+    return static_cast<std::uint32_t>(waiters.size() - 1);
+  }
+  void wake_writer(Urgency wanted) { urgency = std::max(urgency, wanted); }
+
   void send_back() { wakes_shard ? mailbox_.post(*this) : mailbox_.post_quietly(*this); }
   void clear() {
     operations.clear();
@@ -64,22 +83,32 @@ class Handover final : public io::Message {
     waiters.clear();
     results.clear();
     wants_sync = false;
-    wakes_writer = false;
+    urgency = Urgency::kLazy;
     wakes_shard = false;
   }
   [[nodiscard]] std::uint32_t shard() const { return shard_; }
 
   std::vector<Operation> operations;
   ByteBuffer bytes;
-  std::deque<meter::DurableWaiter*> waiters;  // the shard's alone; stable places
-  std::vector<std::uint64_t> results;         // one per waiter, written by the writer
+  std::vector<meter::DurableWaiter*> waiters;  // the shard's alone; null: cancelled
+  std::vector<std::uint64_t> results;          // one per waiter, written by the writer
   bool wants_sync = false;
-  bool wakes_writer = false;
+  Urgency urgency = Urgency::kLazy;
   bool wakes_shard = false;  // somebody waits for it, or for room for more
 
   Handover* next = nullptr;  // in the writer's queue
 
  private:
+  // Waiters know where the pointer to them is.
+  void grow_waiters() {
+    waiters.reserve(std::max<std::size_t>(16, waiters.capacity() * 2));
+    for (meter::DurableWaiter*& place : waiters) {
+      if (place != nullptr) {
+        place->wait_at(&place);
+      }
+    }
+  }
+
   HandoverOwner& owner_;
   io::Mailbox& mailbox_;
   std::uint32_t shard_;

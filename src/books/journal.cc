@@ -43,7 +43,8 @@ Result<void> Journal::make_room(std::size_t payload) {
 
 std::size_t Journal::begin() { return begin_frame(pending_); }
 
-void Journal::end(std::size_t begin, FrameType type, const Entry& entry) {
+template <class E>
+void Journal::end(std::size_t begin, FrameType type, const E& entry) {
   const std::size_t payload_at = begin + kFrameHeaderBytes;
   const std::size_t payload_size = pending_.size() - payload_at;
   const Frame frame{.lsn = replica_.next_lsn(),

@@ -105,7 +105,8 @@ class Journal {
   // Room for a frame with a payload of at most `payload` bytes, in this batch or the next.
   Result<void> make_room(std::size_t payload);
   std::size_t begin();
-  void end(std::size_t begin, FrameType type, const Entry& entry);
+  template <class E>
+  void end(std::size_t begin, FrameType type, const E& entry);
   template <class E>
   Result<void> append(FrameType type, const E& entry, std::size_t payload_bound);
 

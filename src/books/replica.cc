@@ -94,34 +94,12 @@ void Replica::for_each_open(const std::function<void(const OpenAdmission&)>& vis
   }
 }
 
-Result<void> Replica::apply(const Entry& entry, ByteView payload) {
-  struct Visitor {
-    Replica& replica;
-    ByteView payload;
-    Result<void> operator()(const AdmissionEntry&) const {
-      return replica.apply_admission(payload);
-    }
-    Result<void> operator()(const ProgressEntry& e) const { return replica.apply_progress(e); }
-    Result<void> operator()(const SettlementEntry& e) const { return replica.apply_settlement(e); }
-    Result<void> operator()(const RefusalEntry& e) const { return replica.close(e.admission); }
-    Result<void> operator()(const AckEntry& e) const {
-      replica.ack_ = e;
-      return {};
-    }
-    Result<void> operator()(const DeliveredEntry&) const { return {}; }
-    Result<void> operator()(const SyncedEntry&) const { return {}; }
-  };
-  TDN_TRY_VOID(std::visit(Visitor{*this, payload}, entry));
-  ++next_lsn_;
-  return {};
-}
-
-Result<void> Replica::apply_admission(ByteView payload) {
+Result<void> Replica::take(const AdmissionEntry&, ByteView payload) {
   open_->add(next_lsn_).payload.append(payload);
   return {};
 }
 
-Result<void> Replica::apply_progress(const ProgressEntry& entry) {
+Result<void> Replica::take(const ProgressEntry& entry, ByteView) {
   OpenAdmission* admission = open_->find(entry.admission);
   if (admission == nullptr) {
     return fail(Code::kCorrupt,
@@ -134,7 +112,7 @@ Result<void> Replica::apply_progress(const ProgressEntry& entry) {
   return {};
 }
 
-Result<void> Replica::apply_settlement(const SettlementEntry& entry) {
+Result<void> Replica::take(const SettlementEntry& entry, ByteView) {
   if (entry.seq != last_seq_ + 1) {
     return fail(Code::kCorrupt, fmt::format("record {} follows record {}", entry.seq, last_seq_));
   }
@@ -145,6 +123,13 @@ Result<void> Replica::apply_settlement(const SettlementEntry& entry) {
   TDN_TRY_VOID(close(entry.admission));
   last_seq_ = entry.seq;
   last_hash_ = codec::sha256(entry.record);
+  return {};
+}
+
+Result<void> Replica::take(const RefusalEntry& entry, ByteView) { return close(entry.admission); }
+
+Result<void> Replica::take(const AckEntry& entry, ByteView) {
+  ack_ = entry;
   return {};
 }
 

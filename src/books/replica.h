@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "base/byte_buffer.h"
@@ -39,7 +40,15 @@ class Replica {
   // The entry of the frame with the next lsn. kCorrupt if it does not follow from what was before:
   // a gap in seq, a broken chain, an end without an admission. `payload` is the frame's, kept for
   // an admission; the entry's views may point into it.
-  [[nodiscard]] Result<void> apply(const Entry& entry, ByteView payload);
+  template <class E>
+  [[nodiscard]] Result<void> apply(const E& entry, ByteView payload) {
+    TDN_TRY_VOID(take(entry, payload));
+    ++next_lsn_;
+    return {};
+  }
+  [[nodiscard]] Result<void> apply(const Entry& entry, ByteView payload) {
+    return std::visit([&](const auto& known) { return apply(known, payload); }, entry);
+  }
 
   [[nodiscard]] const Uid& edge() const { return edge_; }
   [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
@@ -59,10 +68,14 @@ class Replica {
  private:
   struct OpenTable;
 
+  Result<void> take(const AdmissionEntry& entry, ByteView payload);
+  Result<void> take(const ProgressEntry& entry, ByteView payload);
+  Result<void> take(const SettlementEntry& entry, ByteView payload);
+  Result<void> take(const RefusalEntry& entry, ByteView payload);
+  Result<void> take(const AckEntry& entry, ByteView payload);
+  static Result<void> take(const DeliveredEntry&, ByteView) { return {}; }
+  static Result<void> take(const SyncedEntry&, ByteView) { return {}; }
   Result<void> close(std::uint64_t admission_lsn);
-  Result<void> apply_admission(ByteView payload);
-  Result<void> apply_progress(const ProgressEntry& entry);
-  Result<void> apply_settlement(const SettlementEntry& entry);
 
   Uid edge_;
   std::uint32_t epoch_;

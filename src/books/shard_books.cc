@@ -17,7 +17,11 @@ ShardBooks::ShardBooks(const EdgeIdentity& identity, std::uint32_t shard, Writer
                        Space& space, io::Mailbox& mailbox)
     : identity_(identity), shard_(shard), writer_(writer), space_(space), mailbox_(mailbox) {}
 
-ShardBooks::~ShardBooks() = default;
+ShardBooks::~ShardBooks() {
+  if (armed()) {
+    loop_->timers().disarm(*this);
+  }
+}
 
 Handover& ShardBooks::current() {
   if (current_ == nullptr) {
@@ -37,12 +41,9 @@ Operation& ShardBooks::add(FrameType type, meter::DurableWaiter* waiter) {
   Operation& operation = handover.operations.emplace_back();
   operation.type = type;
   if (waiter != nullptr) {
-    operation.waiter = static_cast<std::uint32_t>(handover.waiters.size());
-    handover.waiters.push_back(nullptr);
-    waiter->wait_at(&handover.waiters.back());
-    handover.results.push_back(0);
+    operation.waiter = handover.add_waiter(*waiter);
     handover.wants_sync = true;
-    handover.wakes_writer = true;
+    handover.wake_writer(Urgency::kNow);
   }
   return operation;
 }
@@ -119,7 +120,7 @@ Result<meter::AdmissionHandle> ShardBooks::admit(meter::UsageRecord& draft,
   operation.bytes = static_cast<std::uint32_t>(payload);
   operation.release = now;
   slots_[operation.slot].claimed = later;
-  handover.wakes_writer = true;  // written at dispatch, synced or not
+  handover.wake_writer(Urgency::kSoon);
   return meter::AdmissionHandle{operation.slot};
 }
 
@@ -134,7 +135,7 @@ void ShardBooks::checkpoint(meter::AdmissionHandle admission, const meter::Progr
   operation.number = progress.leg;
   operation.endpoint = progress.endpoint;
   handover.wants_sync = true;
-  handover.wakes_writer = true;
+  handover.wake_writer(Urgency::kNow);
 }
 
 void ShardBooks::settle(meter::AdmissionHandle admission, meter::UsageRecord& record,
@@ -155,7 +156,7 @@ void ShardBooks::settle(meter::AdmissionHandle admission, meter::UsageRecord& re
   operation.operator_annex_bytes = sizes.operator_annex_bytes;
   operation.release = free_slot(admission);
   handover.wants_sync = true;
-  handover.wakes_writer = true;
+  handover.wake_writer(Urgency::kNow);
 }
 
 void ShardBooks::refuse(meter::AdmissionHandle admission, Code code) {
@@ -165,12 +166,21 @@ void ShardBooks::refuse(meter::AdmissionHandle admission, Code code) {
   operation.slot = admission.slot;
   operation.bytes = static_cast<std::uint32_t>(name.size());
   operation.release = free_slot(admission);
-  current_->wakes_writer = true;
+  current_->wake_writer(Urgency::kNow);
 }
 
 void ShardBooks::delivered(std::uint64_t seq) {
   // Does not wake the writer: it goes with the next thing that does.
   add(FrameType::kDelivered, nullptr).number = seq;
+}
+
+void ShardBooks::end_of_turn() {
+  if (current_ == nullptr || current_->urgency != Urgency::kSoon) {
+    flush();
+  } else if (!armed()) {
+    loop_ = &io::Loop::current();
+    loop_->timers().arm(*this, loop_->now() + kPatience);
+  }
 }
 
 void ShardBooks::flush() {
@@ -182,10 +192,15 @@ void ShardBooks::flush() {
     return;
   }
   fail_point("books.before_handover");
+  if (armed()) {
+    loop_->timers().disarm(*this);
+  }
   Handover* handover = current_;
   current_ = nullptr;
   // With many on the way, this shard may soon have to wait for one to come back.
-  handover->wakes_shard = !handover->results.empty() || on_the_way >= kMostHandovers / 2;
+  const bool many = on_the_way >= kMostHandovers / 2;
+  handover->wake_writer(many ? Urgency::kSoon : Urgency::kLazy);
+  handover->wakes_shard = many || !handover->results.empty();
   writer_.push(*handover);
 }
 

@@ -1,11 +1,16 @@
 // One shard's side of the books: encodes what the request path says into a handover, gives it to
-// the writer at the end of each turn of the loop, and wakes the waiters of those that come back.
+// the writer at the end of a turn of the loop, and wakes the waiters of those that come back.
+//
+// A turn whose output is urgent to nobody, admissions without a waiter, keeps it for the next one:
+// so a request that is answered soon wakes the writer once, not twice. The first that is kept arms
+// a timer, at whose end all goes out.
 //
 // Bounds: open admissions by the journal's space (books/space.h); handovers on the way by
 // kMostHandovers, beyond which a turn's output joins the next one's. In the steady state nothing is
 // allocated.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,6 +19,7 @@
 #include "books/space.h"
 #include "books/writer.h"
 #include "io/loop.h"
+#include "io/timer.h"
 #include "meter/books.h"
 
 namespace tdn::books {
@@ -23,10 +29,17 @@ struct EdgeIdentity {
   std::uint32_t epoch = 1;
 };
 
-class ShardBooks final : public meter::Books, public io::TurnHook, private HandoverOwner {
+class ShardBooks final : public meter::Books,
+                         public io::TurnHook,
+                         private HandoverOwner,
+                         private io::Timer {
  public:
+  // How long an admission that nobody waits for may wait for company. What a process that is killed
+  // before then has admitted, it has not answered either: no record, nothing billed.
+  static constexpr Duration kPatience = std::chrono::milliseconds(1);
+
   // All but the identity borrowed. Outlives the writer, which may hold its handovers, and the
-  // loop's mail.
+  // loop's mail. Flush before the loop ends, or die before it with what is still kept.
   ShardBooks(const EdgeIdentity& identity, std::uint32_t shard, Writer& writer, Space& space,
              io::Mailbox& mailbox);
   ~ShardBooks() override;
@@ -45,7 +58,7 @@ class ShardBooks final : public meter::Books, public io::TurnHook, private Hando
   void delivered(std::uint64_t seq) override;
   void flush() override;
 
-  void end_of_turn() override { flush(); }
+  void end_of_turn() override;
 
   [[nodiscard]] std::size_t open_admissions() const { return slots_.size() - free_slots_.size(); }
 
@@ -58,6 +71,7 @@ class ShardBooks final : public meter::Books, public io::TurnHook, private Hando
   };
 
   void returned(Handover& handover) override;
+  void fire() override { flush(); }
   Handover& current();
   Operation& add(FrameType type, meter::DurableWaiter* waiter);
   // Appends the annexes' bytes behind what `operation` has, and their hashes to the record.
@@ -79,6 +93,7 @@ class ShardBooks final : public meter::Books, public io::TurnHook, private Hando
   std::vector<std::unique_ptr<Handover>> handovers_;
   std::vector<Handover*> idle_;
   Handover* current_ = nullptr;
+  io::Loop* loop_ = nullptr;  // whose timer is armed
 
   ByteBuffer pieces_;
   ByteBuffer annexes_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "books/test_rig.h"
 
@@ -33,16 +34,68 @@ TEST(ShardBooks, NobodyIsToldBeforeTheSync) {
   EXPECT_EQ(settled.seq, 1U);
 }
 
-TEST(ShardBooks, APlainAdmissionIsWrittenAtOnceButAsksForNoSync) {
+TEST(ShardBooks, APlainAdmissionWaitsAMomentForCompanyAndAsksForNoSync) {
   Rig rig;
   rig.start();
   rig.turn();
+  rig.loop->add_turn_hook(*rig.books);
   rig.admit(1);
-  rig.books->flush();
-  EXPECT_TRUE(rig.service->writer().has_work());
-  EXPECT_FALSE(*rig.service->writer().write());
+  rig.loop->run_once(rig.clock.now());
+  Writer& writer = rig.service->writer();
+  EXPECT_FALSE(writer.has_work());
+  rig.clock.advance(ShardBooks::kPatience / 2);
+  rig.admit(2);
+  rig.loop->run_once(rig.clock.now());
+  EXPECT_FALSE(writer.has_work());
+  rig.clock.advance(ShardBooks::kPatience / 2);
+  rig.loop->run_once(rig.clock.now());
+  EXPECT_TRUE(writer.has_work()) << "counted from the first";
+  EXPECT_FALSE(*writer.write());
   const auto stored = *read_all(rig.disk);
-  EXPECT_EQ(stored.frames.back().type, FrameType::kAdmission);
+  EXPECT_EQ(std::ranges::count(stored.frames, FrameType::kAdmission, &Frame::type), 2);
+}
+
+TEST(ShardBooks, WhatIsUrgentTakesAWaitingAdmissionAlong) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  rig.loop->add_turn_hook(*rig.books);
+  const auto admission = rig.admit(1);
+  rig.loop->run_once(rig.clock.now());
+  EXPECT_FALSE(rig.service->writer().has_work());
+  EXPECT_EQ(rig.loop->timers().size(), 1U);
+  rig.settle(admission, 1, 5);
+  rig.loop->run_once(rig.clock.now());
+  EXPECT_TRUE(rig.service->writer().has_work());
+  EXPECT_EQ(rig.loop->timers().size(), 0U);
+  rig.turn();
+  EXPECT_EQ(read_all(rig.disk)->records.size(), 1U);
+}
+
+TEST(ShardBooks, AnAdmissionWithAWaiterIsHandedOverInItsTurn) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  rig.loop->add_turn_hook(*rig.books);
+  TestWaiter waiter;
+  rig.admit(1, &waiter);
+  rig.loop->run_once(rig.clock.now());
+  EXPECT_TRUE(rig.service->writer().has_work());
+  rig.turn();
+  EXPECT_TRUE(waiter.durable);
+}
+
+// As when the process is killed: the loop of a simulation lives on.
+TEST(ShardBooks, DyingWithAWaitingAdmissionLeavesNoTimerBehind) {
+  Rig rig;
+  rig.start();
+  rig.turn();
+  rig.loop->add_turn_hook(*rig.books);
+  rig.admit(1);
+  rig.loop->run_once(rig.clock.now());
+  rig.loop->remove_turn_hook(*rig.books);
+  rig.service.reset();
+  EXPECT_EQ(rig.loop->timers().size(), 0U);
 }
 
 TEST(ShardBooks, DeliveredWakesNobodyAndGoesWithTheNextBatch) {
@@ -55,6 +108,35 @@ TEST(ShardBooks, DeliveredWakesNobodyAndGoesWithTheNextBatch) {
   rig.request(2);
   const auto stored = *read_all(rig.disk);
   EXPECT_EQ(std::ranges::count(stored.frames, FrameType::kDelivered, &Frame::type), 1);
+}
+
+TEST(ShardBooks, ManyTurnsOfNothingButDeliveredWakeTheWriterBeforeTheWayIsFull) {
+  Rig rig;
+  rig.start();
+  rig.request(1);
+  int turns = 0;
+  for (; turns < 1000 && !rig.service->writer().has_work(); ++turns) {
+    rig.books->delivered(1);
+    rig.books->flush();
+  }
+  EXPECT_LT(turns, 64);
+  EXPECT_GT(turns, 1);
+}
+
+TEST(ShardBooks, AHandoverWithManyWaitersTellsThemAllButTheCancelled) {
+  Rig rig(1, std::uint64_t{1} << 20U);
+  rig.start();
+  std::deque<TestWaiter> waiters(100);
+  for (std::uint64_t i = 0; i < waiters.size(); ++i) {
+    rig.admit(i, &waiters[i]);
+    if (i % 3 == 0) {
+      waiters[i].cancel();
+    }
+  }
+  rig.turn();
+  for (std::size_t i = 0; i < waiters.size(); ++i) {
+    EXPECT_EQ(waiters[i].durable, i % 3 != 0) << i;
+  }
 }
 
 TEST(ShardBooks, FramesBetweenTwoSyncsAreOneBatch) {

@@ -35,7 +35,7 @@ Writer::Writer(Journal& journal, Space& space, const Clock& clock, PlantedBug bu
 }
 
 void Writer::push(Handover& handover) {
-  const bool wakes = handover.wakes_writer;
+  const bool wakes = handover.urgency != Urgency::kLazy;
   Handover* head = queue_.load(std::memory_order_relaxed);
   do {
     handover.next = head;

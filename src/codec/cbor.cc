@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <string>
 
 #include "base/assert.h"
@@ -180,24 +179,15 @@ class Checker {
 
 }  // namespace
 
-void CborWriter::long_head(unsigned major, std::uint64_t value) {
-  const auto top = static_cast<std::uint8_t>(major << 5U);
-  const std::size_t length = shortest_head(value);
-  std::uint8_t* at = out_.grow(length);
-  const std::size_t more = length - 1;
-  at[0] =
-      static_cast<std::uint8_t>(top | (kOneByte + static_cast<unsigned>(std::countr_zero(more))));
-  // Big-endian, the low `more` bytes of the value.
+std::uint8_t* CborCursor::long_head(std::uint8_t* at, std::uint8_t top, std::uint64_t value) {
+  const unsigned power =
+      unsigned{value > 0xff} + unsigned{value > 0xffff} + unsigned{value > 0xffff'ffff};
+  const std::size_t more = std::size_t{1} << power;
+  *at = static_cast<std::uint8_t>(top | (kOneByte + power));
+  // The low `more` bytes, big-endian; what is stored behind them will be written over.
   const std::uint64_t swapped = __builtin_bswap64(value << (64 - 8 * more));
-  std::memcpy(at + 1, &swapped, more);
-}
-
-void CborWriter::integer(std::int64_t value) {
-  if (value >= 0) {
-    head(0, static_cast<std::uint64_t>(value));
-  } else {
-    head(1, ~static_cast<std::uint64_t>(value));  // −1 − value
-  }
+  std::memcpy(at + 1, &swapped, sizeof swapped);
+  return at + 1 + more;
 }
 
 CborKind CborReader::kind() const {

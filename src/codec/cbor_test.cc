@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -13,8 +15,10 @@ namespace {
 
 std::string encoded(void (*write)(CborWriter&)) {
   ByteBuffer out;
-  CborWriter writer(out);
-  write(writer);
+  {
+    CborWriter writer(out);
+    write(writer);
+  }
   EXPECT_TRUE(cbor_check(out.view()));
   return to_hex(out.view());
 }
@@ -97,15 +101,38 @@ TEST(Cbor, ACountLargerThanTheInputIsRefusedBeforeItSizesAnything) {
   EXPECT_FALSE(reader.ok());
 }
 
+// Beyond the room that a writer asks for at once, in every step across its end.
+TEST(Cbor, GrowsTheBufferAsItWrites) {
+  const std::vector<std::uint8_t> content(1200, 0xab);
+  for (std::size_t filler = 0; filler < 1200; ++filler) {
+    ByteBuffer out(ByteView(content).first(3));
+    {
+      CborWriter writer(out);
+      writer.array(3);
+      writer.bytes(ByteView(content).first(filler));
+      writer.uint(UINT64_MAX);
+      writer.bytes(std::array<std::uint8_t, 16>{7});
+    }
+    CborReader reader(out.view().subspan(3));
+    EXPECT_EQ(reader.array(), 3U);
+    EXPECT_TRUE(std::ranges::equal(reader.bytes(), ByteView(content).first(filler)));
+    EXPECT_EQ(reader.uint(), UINT64_MAX);
+    EXPECT_EQ(reader.bytes()[0], 7);
+    EXPECT_TRUE(reader.ok() && reader.at_end());
+  }
+}
+
 RC_GTEST_PROP(Cbor, ReadsBackWhatItWrote,
               (std::uint64_t number, std::int64_t integer, const std::string& bytes, bool flag)) {
   ByteBuffer out;
-  CborWriter writer(out);
-  writer.array(4);
-  writer.uint(number);
-  writer.integer(integer);
-  writer.bytes(bytes_of(bytes));
-  writer.boolean(flag);
+  {
+    CborWriter writer(out);
+    writer.array(4);
+    writer.uint(number);
+    writer.integer(integer);
+    writer.bytes(bytes_of(bytes));
+    writer.boolean(flag);
+  }
   RC_ASSERT(cbor_check(out.view()).has_value());
   CborReader reader(out.view());
   RC_ASSERT(reader.array() == 4U);

@@ -30,8 +30,9 @@ class Sha256 {
   [[nodiscard]] Digest finish();
 
  private:
-  struct Context;
-  std::unique_ptr<Context> context_;
+  friend Digest sha256(ByteView bytes);
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace tdn::codec

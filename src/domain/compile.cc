@@ -40,8 +40,12 @@ bool in_zone(const ZoneSpec& zone, const SiteSpec& site) {
 // Of a code that has passed check_format.
 Country country_of(std::string_view code) { return Country::parse(code).value_or(Country()); }
 
+// Likewise.
+Currency currency_of(std::string_view code) { return Currency::parse(code).value_or(Currency()); }
+
 Prices prices_of(const PriceSpec& spec) {
-  return {spec.currency, spec.input, spec.cached_input.value_or(spec.input), spec.output};
+  return {currency_of(spec.currency), spec.input, spec.cached_input.value_or(spec.input),
+          spec.output};
 }
 
 Limits limits_of(const LimitsSpec& spec) {

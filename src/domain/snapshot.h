@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/currency.h"
 #include "base/money.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -57,7 +58,7 @@ struct Site {
 };
 
 struct Prices {
-  std::string currency;
+  Currency currency;
   Price input;
   Price cached_input;
   Price output;

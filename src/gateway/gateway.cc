@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/fail_point.h"
@@ -34,8 +33,7 @@ void Gateway::begin(Request& request) {
   request.arrived = loop_.clock().now();
   request.arrived_wall = loop_.clock().wall();
   request.id = {Uid::make(request.arrived_wall, random_)};
-  const std::string id = to_string(request.id.uid);
-  std::memcpy(request.id_text.data(), id.data(), request.id_text.size());
+  to_chars(request.id.uid, request.id_text);
 }
 
 io::Task<> Gateway::handle(http::ServerConnection& client) {

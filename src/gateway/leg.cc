@@ -16,9 +16,9 @@ std::uint64_t us_after(Instant start, Instant moment) {
 void put_parties(const Request& request, const Leg& leg, meter::UsageRecord& record) {
   const domain::Snapshot& snapshot = request.snapshot();
   const domain::Key& key = *request.key;
-  record.owners = {{meter::OwnerKind::kTenant, snapshot[key.tenant].uid},
-                   {meter::OwnerKind::kProject, snapshot[key.project].uid},
-                   {meter::OwnerKind::kKey, key.uid}};
+  record.owners.push_back({meter::OwnerKind::kTenant, snapshot[key.tenant].uid});
+  record.owners.push_back({meter::OwnerKind::kProject, snapshot[key.project].uid});
+  record.owners.push_back({meter::OwnerKind::kKey, key.uid});
   const domain::Site& here = snapshot[request.catalogue->here()];
   const domain::Endpoint& endpoint = snapshot[leg.endpoint];
   const domain::Site& there = snapshot[endpoint.site];
@@ -30,7 +30,7 @@ void put_parties(const Request& request, const Leg& leg, meter::UsageRecord& rec
 
 meter::ListPrice list_price(const Request& request) {
   const domain::Prices& prices = request.snapshot()[request.model].prices;
-  return {*Currency::parse(prices.currency), prices.input, prices.cached_input, prices.output};
+  return {prices.currency, prices.input, prices.cached_input, prices.output};
 }
 
 meter::UsageRecord make_record(const Request& request, const Leg& leg) {

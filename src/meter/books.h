@@ -1,12 +1,14 @@
 // The edge's books as the request path writes them; implemented by the journal (src/books). One
 // object per shard, used on that shard's thread only.
 //
-//   auto admission = books.admit(draft, price, annexes, waiter);   // at dispatch
-//   books.checkpoint(*admission, {.leg = 0, .endpoint = …, .usage = counts});   // each second or
-//   256 tokens books.settle(*admission, record, annexes, &waiter);            // once; then hold
-//   the finish … … waiter.on_durable(seq): release it … books.delivered(seq); // the client has it
+//   auto admission = books.admit(draft, price, annexes, waiter);  // at dispatch
+//   books.checkpoint(*admission, {.leg = 0, …});                  // each second or 256 tokens
+//   books.settle(*admission, record, annexes, &waiter);           // once; then hold the finish
+//   waiter.on_durable(seq)                                        // release it
+//   books.delivered(seq);                                         // the client has it
 //
-// What one turn of the shard's loop produced is handed over as one message at its end. Exactly one
+// What one turn of the shard's loop produced is handed over as one message at its end; what nobody
+// waits for may be kept a moment longer, for a later turn to take along. Exactly one
 // of `settle` and `refuse` ends each admission; the process dying instead makes an orphan at next
 // start.
 #pragma once
@@ -106,7 +108,7 @@ class Books {
   // The client was sent all of what record `seq` bills. Lazy: lost if the process dies soon.
   virtual void delivered(std::uint64_t seq) = 0;
 
-  // Hands over what was produced since the last time. Called by the loop at the end of each turn.
+  // Hands over, now, everything that was produced.
   virtual void flush() = 0;
 };
 

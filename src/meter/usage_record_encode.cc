@@ -8,6 +8,7 @@
 namespace tdn::meter {
 namespace {
 
+using codec::CborCursor;
 using codec::CborWriter;
 
 template <class T>
@@ -15,13 +16,29 @@ constexpr std::uint64_t number(T value) {
   return static_cast<std::uint64_t>(value);
 }
 
-// Writes map entries, each only if it differs from its default, and counts them.
+// The longest encodings: of all fields together whose size is bounded by their type (some 1,100
+// bytes), and of a pair of numbers.
+constexpr std::size_t kMostFixed = 1536;
+constexpr std::size_t kMostPair = 2 * codec::kCborHeadRoom;
+// What joining adds to the pieces: heads of the map, `seq`, `prev` and the admission.
+constexpr std::size_t kMostAround = 128;
+
+// Whether there is more to write than what leaving it out says.
+template <class T>
+bool is_present(const T& value) {
+  static constexpr T kAbsent{};
+  return value != kAbsent;
+}
+
+// Writes map entries, each only if it differs from its default, and counts them. Into memory that
+// is large enough (`most_bytes`); handed on by value, to be kept in registers.
 class Fields {
  public:
-  explicit Fields(ByteBuffer& out) : cbor_(out) {}
+  explicit Fields(std::uint8_t* at) : cbor_(at) {}
 
+  [[nodiscard]] std::uint8_t* at() const { return cbor_.at(); }
   [[nodiscard]] std::uint32_t written() const { return written_; }
-  [[nodiscard]] CborWriter& cbor() { return cbor_; }
+  [[nodiscard]] CborCursor& cbor() { return cbor_; }
 
   void key(std::uint64_t key) {
     cbor_.uint(key);
@@ -40,7 +57,7 @@ class Fields {
     }
   }
   void digest(std::uint64_t at, const Digest& digest) {
-    if (digest != Digest{}) {
+    if (is_present(digest)) {
       key(at);
       cbor_.bytes(digest);
     }
@@ -51,44 +68,47 @@ class Fields {
     }
     key(at);
     cbor_.map(usage.size());
-    usage.for_each([this](std::uint64_t token_class, std::uint64_t count) {
-      cbor_.uint(token_class);
-      cbor_.uint(count);
+    CborCursor cbor = cbor_;
+    usage.for_each([&cbor](std::uint64_t token_class, std::uint64_t count) {
+      cbor.uint(token_class);
+      cbor.uint(count);
     });
+    cbor_ = cbor;
   }
 
  private:
-  CborWriter cbor_;
+  CborCursor cbor_;
   std::uint32_t written_ = 0;
 };
 
 // Inside an array nothing is left out: an absent uid or digest is the integer 0.
-void element(CborWriter& cbor, const Uid& uid) {
+void element(CborCursor& cbor, const Uid& uid) {
   uid.is_zero() ? cbor.uint(0) : cbor.bytes(uid.bytes);
 }
-void element(CborWriter& cbor, const Digest& digest) {
-  digest == Digest{} ? cbor.uint(0) : cbor.bytes(digest);
+void element(CborCursor& cbor, const Digest& digest) {
+  is_present(digest) ? cbor.bytes(digest) : cbor.uint(0);
 }
 
-void serving(Fields& fields, std::uint64_t at, const ServingSite& serving) {
-  if (serving == ServingSite{}) {
-    return;
+Fields serving(Fields fields, std::uint64_t at, const ServingSite& serving) {
+  if (!is_present(serving)) {
+    return fields;
   }
   fields.key(at);
-  CborWriter& cbor = fields.cbor();
+  CborCursor& cbor = fields.cbor();
   cbor.array(4);
   element(cbor, serving.site);
   cbor.uint(serving.jurisdiction_version);
   element(cbor, serving.endpoint);
   element(cbor, serving.owner_account);
+  return fields;
 }
 
-void served(Fields& fields, std::uint64_t at, const ServedModel& served) {
-  if (served == ServedModel{}) {
-    return;
+Fields served(Fields fields, std::uint64_t at, const ServedModel& served) {
+  if (!is_present(served)) {
+    return fields;
   }
   fields.key(at);
-  CborWriter& cbor = fields.cbor();
+  CborCursor& cbor = fields.cbor();
   const bool adapted = !served.adapter.is_zero();
   cbor.array(adapted ? 3 : 2);
   element(cbor, served.model);
@@ -96,21 +116,23 @@ void served(Fields& fields, std::uint64_t at, const ServedModel& served) {
   if (adapted) {
     cbor.bytes(served.adapter.bytes);
   }
+  return fields;
 }
 
 // Keys 0–5.
-void identity(Fields& fields, const UsageRecord& record) {
+Fields identity(Fields fields, const UsageRecord& record) {
   fields.uint(0, record.version);
   fields.uid(1, record.request.uid);
   fields.uint(2, record.leg);
   fields.uint(3, number(record.side));
   fields.uid(4, record.edge);
   fields.uint(5, record.epoch);
+  return fields;
 }
 
 // Keys 8–13.
-void parties(Fields& fields, const UsageRecord& record) {
-  CborWriter& cbor = fields.cbor();
+Fields parties(Fields fields, const UsageRecord& record) {
+  CborCursor& cbor = fields.cbor();
   if (!record.owners.empty()) {
     fields.key(8);
     cbor.array(record.owners.size());
@@ -120,49 +142,54 @@ void parties(Fields& fields, const UsageRecord& record) {
       element(cbor, owner.uid);
     }
   }
-  if (record.admitting != AdmittingSite{}) {
+  if (is_present(record.admitting)) {
     fields.key(9);
     cbor.array(2);
     element(cbor, record.admitting.site);
     cbor.uint(record.admitting.jurisdiction_version);
   }
-  serving(fields, 10, record.serving);
-  served(fields, 11, record.served);
-  if (record.requested != RequestedModel{}) {
+  fields = serving(fields, 10, record.serving);
+  fields = served(fields, 11, record.served);
+  if (is_present(record.requested)) {
     fields.key(12);
     cbor.array(2);
     element(cbor, record.requested.uid);
     cbor.uint(number(record.requested.reason));
   }
   fields.uint(13, number(record.operation));
+  return fields;
 }
 
-void legs(Fields& fields, const UsageRecord& record) {
-  if (record.legs.empty()) {
+std::size_t most_bytes(const Leg& leg) {
+  return kMostFixed + (leg.reported.size() + leg.verified.size() + leg.billed.size()) * kMostPair;
+}
+
+// The value of key 23, made apart: more than one leg is rare. Nothing if there are none.
+void encode_legs(const std::vector<Leg>& legs, ByteBuffer& out) {
+  if (legs.empty()) {
     return;
   }
-  fields.key(23);
-  fields.cbor().array(record.legs.size());
-  ByteBuffer buffer;
-  for (const Leg& leg : record.legs) {
-    // A map's count comes first, so the entries are made apart; more than one leg is rare.
-    buffer.clear();
-    Fields entries(buffer);
-    serving(entries, 0, leg.serving);
-    served(entries, 1, leg.served);
-    entries.uint(2, leg.start_us);
-    entries.uint(3, leg.end_us);
-    entries.uint(4, number(leg.end));
-    entries.counts(5, leg.reported);
-    entries.counts(6, leg.verified);
-    entries.counts(7, leg.billed);
-    fields.cbor().map(entries.written());
-    fields.cbor().raw(buffer.view());
+  CborWriter whole(out);
+  whole.array(legs.size());
+  ByteBuffer entries;
+  for (const Leg& leg : legs) {
+    entries.clear();
+    Fields fields(entries.grow(most_bytes(leg)));
+    fields = serving(fields, 0, leg.serving);
+    fields = served(fields, 1, leg.served);
+    fields.uint(2, leg.start_us);
+    fields.uint(3, leg.end_us);
+    fields.uint(4, number(leg.end));
+    fields.counts(5, leg.reported);
+    fields.counts(6, leg.verified);
+    fields.counts(7, leg.billed);
+    whole.map(fields.written());
+    whole.raw({entries.data(), fields.at()});
   }
 }
 
 // Keys 14–23.
-void course(Fields& fields, const UsageRecord& record) {
+Fields course(Fields fields, const UsageRecord& record, ByteView legs) {
   fields.uint(14, number(std::max<std::int64_t>(record.admitted.us, 0)));
   fields.uint(15, record.first_byte_us);
   fields.uint(16, record.last_token_us);
@@ -172,7 +199,11 @@ void course(Fields& fields, const UsageRecord& record) {
   fields.uint(20, record.flags);
   fields.counts(21, record.reported);
   fields.counts(22, record.verified);
-  legs(fields, record);
+  if (!legs.empty()) {
+    fields.key(23);
+    fields.cbor().raw(legs);
+  }
+  return fields;
 }
 
 std::uint64_t charge_number(Amount amount) {
@@ -181,9 +212,9 @@ std::uint64_t charge_number(Amount amount) {
 }
 
 // Keys 24–28.
-void terms(Fields& fields, const UsageRecord& record) {
-  CborWriter& cbor = fields.cbor();
-  if (record.verifier != Verifier{}) {
+Fields terms(Fields fields, const UsageRecord& record) {
+  CborCursor& cbor = fields.cbor();
+  if (is_present(record.verifier)) {
     fields.key(24);
     cbor.array(3);
     element(cbor, record.verifier.site);
@@ -196,7 +227,7 @@ void terms(Fields& fields, const UsageRecord& record) {
     cbor.uint(number(record.tier_requested));
     cbor.uint(number(record.tier_served));
   }
-  if (record.price != PriceReference{}) {
+  if (is_present(record.price)) {
     fields.key(26);
     cbor.array(4);
     element(cbor, record.price.book);
@@ -204,13 +235,13 @@ void terms(Fields& fields, const UsageRecord& record) {
     cbor.uint(record.price.cell);
     cbor.uint(record.price.rule);
   }
-  if (record.charged != Charge{}) {
+  if (is_present(record.charged)) {
     fields.key(27);
     cbor.array(2);
     cbor.text(record.charged.currency.text());
     cbor.uint(charge_number(record.charged.amount));
   }
-  if (record.policy != PolicyReference{}) {
+  if (is_present(record.policy)) {
     fields.key(28);
     cbor.array(5);
     cbor.uint(record.policy.version);
@@ -219,36 +250,37 @@ void terms(Fields& fields, const UsageRecord& record) {
     cbor.uint(record.policy.data_class);
     element(cbor, record.policy.zone);
   }
+  return fields;
 }
 
 // Keys 30–36.
-void references(Fields& fields, const UsageRecord& record) {
-  CborWriter& cbor = fields.cbor();
+Fields references(Fields fields, const UsageRecord& record) {
+  CborCursor& cbor = fields.cbor();
   fields.uint(30, record.clock_error_ms);
   if (!record.cache_source.uid.is_zero()) {
     fields.key(31);
     cbor.array(1);
     cbor.bytes(record.cache_source.uid.bytes);
   }
-  if (record.job != JobReference{}) {
+  if (is_present(record.job)) {
     fields.key(32);
     cbor.array(2);
     element(cbor, record.job.uid);
     cbor.uint(record.job.item);
   }
-  if (record.guardrail != GuardrailReference{}) {
+  if (is_present(record.guardrail)) {
     fields.key(33);
     cbor.array(2);
     element(cbor, record.guardrail.uid);
     cbor.uint(record.guardrail.code);
   }
-  if (record.commitments != Commitments{}) {
+  if (is_present(record.commitments)) {
     fields.key(34);
     cbor.array(2);
     element(cbor, record.commitments.prompt);
     element(cbor, record.commitments.output);
   }
-  if (record.corrects != RecordReference{}) {
+  if (is_present(record.corrects)) {
     fields.key(35);
     cbor.array(3);
     element(cbor, record.corrects.edge);
@@ -263,67 +295,74 @@ void references(Fields& fields, const UsageRecord& record) {
       cbor.uint(amount);
     }
   }
+  return fields;
 }
 
 }  // namespace
 
 EncodedDraft encode_draft(const UsageRecord& record, ByteBuffer& out) {
   TDN_ASSERT(record.legs.size() <= kMaxLegs);
-  EncodedDraft draft;
-  Fields fields(out);
-  std::size_t mark = out.size();
-  const auto piece = [&] {
-    const std::size_t from = std::exchange(mark, out.size());
-    return static_cast<std::uint32_t>(mark - from);
+  ByteBuffer legs;
+  encode_legs(record.legs, legs);
+  const std::size_t pairs =
+      record.reported.size() + record.verified.size() + record.resources.size();
+  const std::size_t most = kMostFixed + pairs * kMostPair + legs.size() + record.unknown.size();
+  std::uint8_t* const start = out.grow(most);
+  const std::uint8_t* mark = start;
+  const auto piece_until = [&mark](const std::uint8_t* end) {
+    return static_cast<std::uint32_t>(end - std::exchange(mark, end));
   };
-  identity(fields, record);
-  draft.before_seq = piece();
-  parties(fields, record);
-  course(fields, record);
-  terms(fields, record);
-  draft.before_admission = piece();
+  EncodedDraft draft;
+  Fields fields = identity(Fields(start), record);
+  draft.before_seq = piece_until(fields.at());
+  fields = parties(fields, record);
+  fields = course(fields, record, legs.view());
+  fields = terms(fields, record);
+  draft.before_admission = piece_until(fields.at());
   const auto& nonce = record.admission.nonce;
   if (!nonce.empty()) {
     fields.cbor().bytes({nonce.begin(), nonce.size()});
   }
-  draft.nonce = piece();
-  references(fields, record);
+  draft.nonce = piece_until(fields.at());
+  fields = references(fields, record);
   fields.digest(37, record.tenant_annex);
   fields.digest(38, record.operator_annex);
   fields.cbor().raw(record.unknown);
-  draft.rest = piece();
+  draft.rest = piece_until(fields.at());
   draft.fields = fields.written() + static_cast<std::uint32_t>(record.unknown_fields);
+  TDN_ASSERT(draft.size() <= most);
+  out.trim(most - draft.size());
   return draft;
 }
 
 void join_draft(const EncodedDraft& draft, ByteView pieces, const Place& place, ByteBuffer& out) {
-  const bool admission = place.admission_lsn != 0 || draft.nonce != 0;
-  const std::size_t start = out.size();
-  CborWriter cbor(out);
   const bool placed = place.seq != 0;
+  const bool admission = place.admission_lsn != 0 || draft.nonce != 0;
+  const std::size_t most = draft.size() + kMostAround;
+  std::uint8_t* const start = out.grow(most);
+  CborCursor cbor(start);
   cbor.map(draft.fields + (placed ? 2U : 0U) + (admission ? 1U : 0U));
-  std::size_t at = 0;
-  const auto copy = [&](std::size_t count) {
-    cbor.raw(pieces.subspan(at, count));
-    at += count;
-  };
-  copy(draft.before_seq);
+  cbor.raw(pieces.first(draft.before_seq));
+  pieces = pieces.subspan(draft.before_seq);
   if (placed) {
     cbor.uint(6);
     cbor.uint(place.seq);
     cbor.uint(7);
     cbor.bytes(place.prev);
   }
-  copy(draft.before_admission);
+  cbor.raw(pieces.first(draft.before_admission));
+  pieces = pieces.subspan(draft.before_admission);
   if (admission) {
     cbor.uint(29);
     cbor.array(2);
     cbor.uint(place.admission_lsn);
-    draft.nonce != 0 ? copy(draft.nonce) : cbor.uint(0);
+    draft.nonce != 0 ? cbor.raw(pieces.first(draft.nonce)) : cbor.uint(0);
   }
-  copy(draft.rest);
+  cbor.raw(pieces.subspan(draft.nonce, draft.rest));
+  const auto size = static_cast<std::size_t>(cbor.at() - start);
+  out.trim(most - size);
   // Bounded by the types: eight owners, four legs, and the classes that adapters can report.
-  TDN_ASSERT(out.size() - start <= kMaxRecordBytes);
+  TDN_ASSERT(size <= kMaxRecordBytes);
 }
 
 void encode(const UsageRecord& record, ByteBuffer& out) {

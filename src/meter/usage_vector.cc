@@ -32,7 +32,7 @@ std::uint64_t UsageVector::count(TokenClass token_class) const {
 void UsageVector::set(TokenClass token_class, std::uint64_t count) {
   const auto number = static_cast<std::uint64_t>(token_class);
   if (const std::size_t slot = slot_of(number); slot < kSlots) {
-    known_[slot] = count;
+    set_slot(slot, count);
     return;
   }
   const auto place = std::ranges::lower_bound(others_, number, {}, &Other::first);
@@ -47,9 +47,8 @@ void UsageVector::set(TokenClass token_class, std::uint64_t count) {
 }
 
 void UsageVector::raise_to(const UsageVector& other) {
-  for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    known_[slot] = std::max(known_[slot], other.known_[slot]);
-  }
+  other.for_each_slot(
+      [&](std::size_t slot) { set_slot(slot, std::max(known_[slot], other.known_[slot])); });
   for (const auto& [number, theirs] : other.others_) {
     const auto token_class = static_cast<TokenClass>(number);
     set(token_class, std::max(count(token_class), theirs));
@@ -58,29 +57,21 @@ void UsageVector::raise_to(const UsageVector& other) {
 
 TokenTotals UsageVector::totals() const {
   TokenTotals totals;
-  for (std::size_t slot = 0; slot < kInputSlots; ++slot) {
-    const bool cache_read = slot % 4 == 1;
-    std::uint64_t& total = cache_read ? totals.cached_input : totals.input;
-    total = sum(total, known_[slot]);
-  }
-  for (std::size_t slot = kInputSlots; slot < kOutputSlots; ++slot) {
-    totals.output = sum(totals.output, known_[slot]);
-  }
+  for_each_slot([&](std::size_t slot) {
+    if (slot < kInputSlots) {
+      const bool cache_read = slot % 4 == 1;
+      std::uint64_t& total = cache_read ? totals.cached_input : totals.input;
+      total = sum(total, known_[slot]);
+    } else if (slot < kOutputSlots) {
+      totals.output = sum(totals.output, known_[slot]);
+    }
+  });
   return totals;
-}
-
-bool UsageVector::empty() const {
-  return others_.empty() && std::ranges::all_of(known_, [](std::uint64_t n) { return n == 0; });
 }
 
 bool UsageVector::has_unknown_class() const {
   return !others_.empty() &&
          others_.front().first < static_cast<std::uint64_t>(TokenClass::kFirstTool);
-}
-
-std::size_t UsageVector::size() const {
-  const auto zeros = static_cast<std::size_t>(std::ranges::count(known_, 0U));
-  return kSlots - zeros + others_.size();
 }
 
 }  // namespace tdn::meter

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -42,6 +43,7 @@ struct TokenTotals {
   TokenTotals& operator+=(const TokenTotals& other);
 };
 
+// Most requests count three or four classes, so a bit per known class says which are above zero.
 class UsageVector {
  public:
   [[nodiscard]] std::uint64_t count(TokenClass token_class) const;
@@ -52,7 +54,7 @@ class UsageVector {
   void raise_to(const UsageVector& other);
 
   [[nodiscard]] TokenTotals totals() const;
-  [[nodiscard]] bool empty() const;
+  [[nodiscard]] bool empty() const { return counted_ == 0 && others_.empty(); }
   // Whether a class is counted that this version does not know: the record cannot be rated.
   [[nodiscard]] bool has_unknown_class() const;
 
@@ -60,21 +62,21 @@ class UsageVector {
   template <class Visit>
   void for_each(Visit visit) const {
     auto other = others_.begin();
-    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    for_each_slot([&](std::size_t slot) {
       const std::uint64_t number = class_of(slot);
       for (; other != others_.end() && other->first < number; ++other) {
         visit(other->first, other->second);
       }
-      if (known_[slot] != 0) {
-        visit(number, known_[slot]);
-      }
-    }
+      visit(number, known_[slot]);
+    });
     for (; other != others_.end(); ++other) {
       visit(other->first, other->second);
     }
   }
   // How many classes `for_each` visits.
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const {
+    return static_cast<std::size_t>(std::popcount(counted_)) + others_.size();
+  }
 
   bool operator==(const UsageVector&) const = default;
 
@@ -104,6 +106,20 @@ class UsageVector {
     return kSlots;
   }
 
+  void set_slot(std::size_t slot, std::uint64_t count) {
+    const std::uint32_t bit = std::uint32_t{1} << slot;
+    counted_ = count != 0 ? counted_ | bit : counted_ & ~bit;
+    known_[slot] = count;
+  }
+  // The slots above zero, ascending.
+  template <class Visit>
+  void for_each_slot(Visit visit) const {
+    for (std::uint32_t left = counted_; left != 0; left &= left - 1) {
+      visit(static_cast<std::size_t>(std::countr_zero(left)));
+    }
+  }
+
+  std::uint32_t counted_ = 0;  // bit n: slot n is above zero
   std::array<std::uint64_t, kSlots> known_{};
   std::vector<Other> others_;  // ascending, counts above zero
 };

@@ -316,11 +316,9 @@ class World {
       return;
     }
     const domain::Prices& prices = edge_options_.snapshot->models().front().prices;
-    const Result<Currency> currency = Currency::parse(prices.currency);
-    TDN_ASSERT(currency.has_value());
     Testimony testimony;
     testimony.journal = &*journal;
-    testimony.price = {*currency, prices.input, prices.cached_input, prices.output};
+    testimony.price = {prices.currency, prices.input, prices.cached_input, prices.output};
     for (const auto& client : clients_) {
       for (const Told& told : client->told()) {
         testimony.told.push_back(&told);
