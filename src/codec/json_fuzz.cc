@@ -4,6 +4,7 @@
 // bound on nesting).
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -59,6 +60,17 @@ void cut_usage(std::string_view data) {
   TDN_ASSERT(after.has_content == event.has_content);
 }
 
+// The lines as events of one stream: what is remembered of one must not change what is found in
+// the next.
+void inspect_lines(std::string_view text) {
+  EventInspector inspector;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    TDN_ASSERT(inspector.inspect(line) == inspect_event(line));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+}
+
 }  // namespace
 }  // namespace tdn::codec
 
@@ -68,5 +80,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   tdn::codec::splice(text, tdn::codec::Operation::kChatCompletions);
   tdn::codec::splice(text, tdn::codec::Operation::kCompletions);
   tdn::codec::cut_usage(text);
+  tdn::codec::inspect_lines(text);
   return 0;
 }

@@ -124,11 +124,9 @@ const char* find_string_end(const char* at, const char* end, unsigned& non_ascii
 }
 
 const char* pass_digits(const char* at, const char* end) {
-  while (end - at >= kStep) {
-    const unsigned size = digit_run(at);
-    at += size;
-    if (size < kStep) {
-      return at;
+  for (; end - at >= kStep; at += kStep) {
+    if (const unsigned size = digit_run(at); size < kStep) {
+      return at + size;
     }
   }
   while (at != end && is_digit(*at)) {
@@ -159,13 +157,11 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
     }
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (text.empty() || text.size() > kSafeDigits) {
-    const auto [last, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (fault != std::errc{}) {
-      return std::nullopt;
-    }
+  if (text.size() <= kSafeDigits) {
+    return text.empty() ? std::nullopt : std::optional(value);
   }
-  return value;
+  const auto [last, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return fault == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
 void append_utf8(std::string& text, std::uint64_t point) {
@@ -367,13 +363,17 @@ std::string_view JsonReader::pass_unusual_key() {
 
 std::string_view JsonReader::read_key() {
   skip_blanks();
-  if (next_ != end_ && *next_ == '}') {
+  const char next = next_ == end_ ? '\0' : *next_;
+  if (next == '}') {
     leave();
     return {};
   }
   if (fresh_) {
     fresh_ = false;
-  } else if (!pass(',', "a comma or } was expected")) {
+  } else if (next == ',') {
+    ++next_;
+  } else {
+    fail_at(next_, "a comma or } was expected");
     return {};
   }
   return pass_key();
@@ -455,10 +455,7 @@ std::string_view JsonReader::string() {
   return pass_string();
 }
 
-std::optional<std::uint64_t> JsonReader::count() {
-  const std::string_view text = skip();
-  return whole_number(text);
-}
+std::optional<std::uint64_t> JsonReader::count() { return whole_number(skip()); }
 
 std::optional<bool> JsonReader::boolean() {
   const std::string_view text = skip();
