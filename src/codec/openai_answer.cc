@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "codec/json_reader.h"
 #include "codec/openai.h"
 
@@ -89,16 +91,20 @@ class Inspector {
     }
     json_.enter_array();
     while (json_.next_element()) {
-      found_.has_choices = true;
+      const bool first = !std::exchange(found_.has_choices, true);
+      std::optional<std::uint32_t> index;
       if (json_.peek() == Type::kObject) {
-        choice();
+        index = choice();
       } else {
         json_.skip();
       }
+      found_.choice = first ? index : std::nullopt;
     }
   }
 
-  void choice() {
+  // Returns its index; the first one's need not be written.
+  std::uint32_t choice() {
+    std::uint32_t index = 0;
     json_.enter_object();
     while (const auto key = json_.next_key()) {
       const bool is_string = json_.peek() == Type::kString;
@@ -109,10 +115,13 @@ class Inspector {
         ++found_.finished;
       } else if (is_string && JsonReader::matches(*key, "text")) {
         found_.has_content |= !json_.string().empty();
+      } else if (JsonReader::matches(*key, "index") && json_.peek() == Type::kNumber) {
+        index = static_cast<std::uint32_t>(json_.count().value_or(0));
       } else {
         json_.skip();
       }
     }
+    return index;
   }
 
   // Whatever a message says besides its role was generated: content, reasoning under its several

@@ -51,8 +51,7 @@ void AnswerFollower::count(const Inspection& found) {
     finish_ = found.finish;
   }
   if (found.usage) {
-    // Cumulative, and per choice from some engines: the largest of each class is what was consumed.
-    usage_.raise_to(to_usage(*found.usage));
+    reported_.add(*found.usage, found.choice);
     has_usage_ = true;
     has_final_usage_ = has_final_usage_ || finished() || found.is_usage_only();
   }
