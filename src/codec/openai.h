@@ -124,9 +124,10 @@ struct Inspection {
   bool done = false;         // `[DONE]`
   bool has_content = false;  // text, reasoning, tool calls or a refusal: something was generated
   bool has_choices = false;  // at least one
-  bool has_error = false;    // an `error` member other than null: not an answer
-  int error_status = 0;      // its numeric `code`, 0 if it has none
-  bool bad_usage = false;    // `usage` is there but does not add up: count as if it were missing
+  std::optional<std::uint32_t> choice;  // the index of the only one; none if there are several
+  bool has_error = false;               // an `error` member other than null: not an answer
+  int error_status = 0;                 // its numeric `code`, 0 if it has none
+  bool bad_usage = false;  // `usage` is there but does not add up: count as if it were missing
   Finish finish = Finish::kNone;  // the last one
   std::uint32_t finished = 0;     // choices with a finish reason
   std::optional<ReportedUsage> usage;

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "codec/json_reader.h"
 #include "codec/openai.h"
 
@@ -105,15 +107,18 @@ class Inspector {
     }
     json_.enter_array();
     while (json_.next_element()) {
-      found_.has_choices = true;
-      choice();
+      const bool first = !std::exchange(found_.has_choices, true);
+      const std::optional<std::uint32_t> index = choice();
+      found_.choice = first ? index : std::nullopt;
     }
   }
 
-  void choice() {
+  // Returns its index; the first one's need not be written.
+  std::optional<std::uint32_t> choice() {
     if (!object()) {
-      return;
+      return std::nullopt;
     }
+    std::uint32_t index = 0;
     while (const auto key = json_.next_key()) {
       if (json_.named(*key, "delta") || json_.named(*key, "message")) {
         message();
@@ -122,10 +127,13 @@ class Inspector {
         ++found_.finished;
       } else if (json_.named(*key, "text") && json_.peek() == Type::kString) {
         found_.has_content |= !json_.string().empty();
+      } else if (json_.named(*key, "index") && json_.peek() == Type::kNumber) {
+        index = static_cast<std::uint32_t>(json_.count().value_or(0));
       } else {
         json_.skip();
       }
     }
+    return index;
   }
 
   // Whatever a message says besides its role was generated: content, reasoning under its several

@@ -232,6 +232,13 @@ TEST(InspectEvent, UsageThatDoesNotAddUpIsNotCounted) {
       (ReportedUsage{.prompt = 3}));
 }
 
+TEST(InspectEvent, SaysWhichChoiceItIsAbout) {
+  EXPECT_EQ(inspect_event(R"({"choices":[{"index":3,"delta":{}}]})").choice, 3U);
+  EXPECT_EQ(inspect_event(R"({"choices":[{"delta":{}}]})").choice, 0U);
+  EXPECT_EQ(inspect_event(R"({"choices":[{"index":1},{"index":2}]})").choice, std::nullopt);
+  EXPECT_EQ(inspect_event(R"({"choices":[]})").choice, std::nullopt);
+}
+
 TEST(InspectEvent, TheUsageMemberCanBeCutOutAnywhere) {
   for (const std::string_view text :
        {R"({"usage":null,"choices":[]})", R"({"choices":[],"usage":{"prompt_tokens":1}})",

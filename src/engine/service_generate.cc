@@ -204,28 +204,31 @@ class Service::StreamState {
       return;
     }
     if (!std::exchange(sent.role, true) && request_.kind == AnswerKind::kChat) {
-      events += writer_.role_event(index, usage());
+      events += writer_.role_event(index, usage_of(index));
     }
     const std::string text = generation.take_text();
     const bool counted = std::exchange(sent.tokens, generation.completion_tokens()) !=
                          generation.completion_tokens();
     if (!text.empty() || (counted && request_.settings.continuous_usage)) {
-      events += writer_.text_event(index, text, usage());
+      events += writer_.text_event(index, text, usage_of(index));
     }
     if (generation.ended()) {
       sent.finish = true;
-      events += writer_.finish_event(index, generation.finish(), usage());
+      events += writer_.finish_event(index, generation.finish(), usage_of(index));
     }
   }
 
-  // Of all choices: a prompt counts once its first token came.
+  // What an event of one choice tells, as other engines do: that choice alone.
+  [[nodiscard]] Usage usage_of(std::size_t index) const {
+    return {request_.prompts[index].size(), static_cast<std::uint64_t>(sent_[index].tokens)};
+  }
   [[nodiscard]] Usage usage() const {
-    Usage usage;
+    Usage sum;
     for (std::size_t i = 0; i < sent_.size(); ++i) {
-      usage.prompt_tokens += sent_[i].role ? request_.prompts[i].size() : 0;
-      usage.completion_tokens += static_cast<std::uint64_t>(sent_[i].tokens);
+      sum.prompt_tokens += request_.prompts[i].size();
+      sum.completion_tokens += static_cast<std::uint64_t>(sent_[i].tokens);
     }
-    return usage;
+    return sum;
   }
 
   const Request& request_;

@@ -307,6 +307,29 @@ TEST_F(ServiceTest, CompletesSeveralPromptsInOneRequest) {
   EXPECT_EQ(text_at(json::parse(events[events.size() - 2]), "/usage/completion_tokens"), "4");
 }
 
+TEST_F(ServiceTest, TellsTheUsageOfEachChoiceAloneUntilTheEnd) {
+  const std::vector<std::string> events =
+      events_of(post("/v1/completions",
+                     R"({"model":"m","prompt":["1234","12345678"],"max_tokens":2,"stream":true,)"
+                     R"("stream_options":{"include_usage":true,"continuous_usage_stats":true}})"));
+  std::array<std::string, 2> last;
+  for (const std::string& event : events) {
+    if (event == "[DONE]") {
+      continue;
+    }
+    const json::value parsed = json::parse(event);
+    const std::string usage =
+        text_at(parsed, "/usage/prompt_tokens") + "+" + text_at(parsed, "/usage/completion_tokens");
+    if (text_at(parsed, "/choices") == "[]") {
+      EXPECT_EQ(usage, "3+4");
+    } else {
+      last.at(static_cast<std::size_t>(std::stoi(text_at(parsed, "/choices/0/index")))) = usage;
+    }
+  }
+  EXPECT_EQ(last[0], "1+2");
+  EXPECT_EQ(last[1], "2+2");
+}
+
 TEST_F(ServiceTest, EmbedsEachInput) {
   const json::value numbers =
       body_of(post("/v1/embeddings", R"({"model":"m","input":["1234","12345678"]})"));

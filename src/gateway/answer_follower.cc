@@ -23,7 +23,7 @@ Result<AnswerFollower::Step> AnswerFollower::follow(const codec::SseEvent& event
     step.hold = holding_;
     return step;
   }
-  const Inspection found = codec::inspect_event(event.data);
+  const Inspection found = inspector_.inspect(event.data);
   if (found.has_error) {
     const bool busy = found.error_status == 429 || found.error_status == 503;
     return fail(busy ? Code::kOverloaded : Code::kUpstreamError,
@@ -51,8 +51,7 @@ void AnswerFollower::count(const Inspection& found) {
     finish_ = found.finish;
   }
   if (found.usage) {
-    // Cumulative, and per choice from some engines: the largest of each class is what was consumed.
-    usage_.raise_to(to_usage(*found.usage));
+    reported_.add(*found.usage, found.choice);
     has_usage_ = true;
     has_final_usage_ = has_final_usage_ || finished() || found.is_usage_only();
   }

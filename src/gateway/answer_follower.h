@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "codec/openai.h"
 #include "codec/sse.h"
+#include "gateway/reported_total.h"
 #include "meter/usage_vector.h"
 
 namespace tdn::gateway {
@@ -29,8 +30,10 @@ class AnswerFollower {
     std::uint32_t finishes = 1;    // finish reasons the whole answer has
     bool usage_at_end = false;     // the client asked for the usage event
     bool usage_in_events = false;  // and for usage in every event
+    std::uint32_t prompts = 1;     // that the finish reasons are spread over
   };
-  explicit AnswerFollower(const Wanted& wanted) : wanted_(wanted) {}
+  explicit AnswerFollower(const Wanted& wanted)
+      : wanted_(wanted), reported_(wanted.finishes, wanted.prompts) {}
 
   // What to do with one event. The pieces are the event's own bytes (views of it, or of memory that
   // lasts until the next call), to be sent now if `hold` is false.
@@ -52,8 +55,8 @@ class AnswerFollower {
   // Usage for the whole answer came after or with its end.
   [[nodiscard]] bool has_final_usage() const { return has_final_usage_; }
 
-  // The engine's latest counts; empty if it gave none.
-  [[nodiscard]] const meter::UsageVector& usage() const { return usage_; }
+  // The engine's counts so far (gateway/reported_total.h); empty if it gave none.
+  [[nodiscard]] meter::UsageVector usage() const { return to_usage(reported_.usage()); }
   [[nodiscard]] bool has_usage() const { return has_usage_; }
   // Events with content, for when the engine gives no counts.
   [[nodiscard]] std::uint64_t content_events() const { return content_events_; }
@@ -67,7 +70,8 @@ class AnswerFollower {
   void cut(const codec::SseEvent& event, codec::Span member, Step& step);
 
   Wanted wanted_;
-  meter::UsageVector usage_;
+  ReportedTotal reported_;
+  codec::EventInspector inspector_;
   std::string rewritten_;
   std::uint64_t content_events_ = 0;
   std::uint32_t finishes_seen_ = 0;

@@ -117,6 +117,68 @@ TEST(AnswerFollower, AnErrorEventIsNoAnswerEvenBeforeDone) {
   EXPECT_TRUE(broken.follower.begun());
 }
 
+// A chunk of choice `index` that tells usage; without index, one of usage alone.
+std::string usage_chunk(std::optional<int> index, int prompt, int completion, int cached = 0) {
+  const std::string choice =
+      index ? "{\"index\":" + std::to_string(*index) + R"(,"delta":{"content":"a"}})" : "";
+  return chunk("\"choices\":[" + choice + "],\"usage\":{\"prompt_tokens\":" +
+               std::to_string(prompt) + ",\"completion_tokens\":" + std::to_string(completion) +
+               ",\"prompt_tokens_details\":{\"cached_tokens\":" + std::to_string(cached) + "}}");
+}
+
+TEST(AnswerFollower, UsagePerChoiceIsSummedAndThePromptCountedOnce) {
+  Following run({.finishes = 2});
+  run.feed(usage_chunk(0, 9, 4) + usage_chunk(1, 9, 3));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 7U);
+  run.feed(usage_chunk(1, 9, 8) + usage_chunk(0, 9, 5) + kFinish + kFinish + kDone);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 13U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 9U);
+  EXPECT_TRUE(run.follower.has_usage());
+}
+
+TEST(AnswerFollower, ATotalForAllChoicesIsExact) {
+  for (const std::string& before :
+       {std::string(), usage_chunk(0, 9, 5) + usage_chunk(1, 9, 8),
+        usage_chunk(0, 9, 5) + usage_chunk(1, 9, 13)}) {  // these two told the running total
+    Following run({.finishes = 2});
+    run.feed(before + kFinish + kFinish + usage_chunk({}, 9, 13, 4) + kDone);
+    EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 13U) << before;
+    EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 5U) << before;
+    EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextCacheRead), 4U) << before;
+  }
+}
+
+TEST(AnswerFollower, UsageInTheLastFinishAloneIsTheWholeAnswers) {
+  Following run({.finishes = 2});
+  run.feed(kText + kFinish +
+           chunk(R"("choices":[{"index":1,"delta":{},"finish_reason":"stop"}],)"
+                 R"("usage":{"prompt_tokens":9,"completion_tokens":6})"));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 6U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 9U);
+  EXPECT_TRUE(run.follower.has_final_usage());
+}
+
+TEST(AnswerFollower, EveryPromptOfARequestIsCountedOnce) {
+  Following run({.finishes = 4, .prompts = 2});  // two choices for each
+  run.feed(usage_chunk(0, 9, 1) + usage_chunk(1, 9, 1) + usage_chunk(2, 5, 1) +
+           usage_chunk(3, 5, 1));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 14U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 4U);
+}
+
+TEST(AnswerFollower, AChoiceBeyondThoseAskedForIsCountedAsTheLast) {
+  Following run({.finishes = 2});
+  run.feed(usage_chunk(0, 9, 4) + usage_chunk(1'000'000, 9, 3));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kOutputText), 7U);
+}
+
+TEST(AnswerFollower, WhatWasCachedIsNoInputMore) {
+  Following run({});
+  run.feed(usage_chunk(0, 9, 1) + kFinish + usage_chunk({}, 9, 1, 4));
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextFresh), 5U);
+  EXPECT_EQ(run.follower.usage().count(TokenClass::kInputTextCacheRead), 4U);
+}
+
 TEST(AnswerFollower, LaterCountsNeverShrink) {
   Following run({});
   run.feed(kTextWithUsage +

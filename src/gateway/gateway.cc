@@ -228,8 +228,12 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
 // Tells the endpoint's health what its failure was, and makes the client's error of it.
 Error Gateway::note_failure(route::EndpointState& state, Error error, const io::Context& context) {
   using route::Observation;
-  if (context.cancelled()) {
+  if (context.cancelled() && context.reason() == Code::kClosed) {
     return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
+  }
+  if (context.cancelled()) {
+    return {Code::kOverloaded, Origin::kEdge, Retry::kNo,
+            "this site is stopping; send the request again, another may serve it"};
   }
   switch (error.code()) {
     case Code::kUnavailable:

@@ -353,6 +353,26 @@ TEST_F(GatewayTest, DrainingEndsAStreamInBandAndSettlesIt) {
   EXPECT_EQ(server->connections(), 0U);
 }
 
+TEST_F(GatewayTest, DrainingTellsThoseWhoseAnswerHadNotBegun) {
+  start();
+  const auto plain = request(kPlain);
+  const auto streamed = request(kStream);
+  test.settle();
+  test.group.spawn(server->drain(5s));
+  test.advance(5s);
+  for (io::Stream* client : {plain.get(), streamed.get()}) {
+    const std::string answer = read(*client);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+    EXPECT_NE(answer.find("retry-after: "), std::string::npos) << answer;
+    EXPECT_NE(answer.find("\"code\":\"overloaded\""), std::string::npos) << answer;
+  }
+  ASSERT_EQ(books.records.size(), 2U);
+  for (const meter::UsageRecord& record : books.records) {
+    EXPECT_EQ(record.end, meter::End::kUpstreamDied);
+    EXPECT_EQ(record.charged.amount, 0);
+  }
+}
+
 TEST_F(GatewayTest, ProgressIsJournalledEachSecond) {
   start();
   const auto client = request(kStream);

@@ -54,7 +54,7 @@ class StreamRelay {
 
  private:
   static AnswerFollower::Wanted wanted(const codec::RequestScan& scan) {
-    return {scan.answers(), scan.include_usage, scan.continuous_usage};
+    return {scan.answers(), scan.include_usage, scan.continuous_usage, scan.prompts};
   }
 
   // Reads events and passes them on until there is no more to come.

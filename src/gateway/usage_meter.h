@@ -13,9 +13,9 @@ class UsageMeter {
   // `input_characters`: of the request's body, told where the engine counts nothing.
   explicit UsageMeter(std::uint64_t input_characters) : input_characters_(input_characters) {}
 
-  // Cumulative counts by the engine.
+  // The engine's counts so far, in place of those before.
   void report(const meter::UsageVector& usage) {
-    usage_.raise_to(usage);
+    usage_ = usage;
     reported_ = true;
   }
   // Without counts by the engine: events with content so far.

@@ -34,8 +34,12 @@ void Loop::run() {
 
 bool Loop::run_once(Instant until) {
   const bool mail_waits = mailbox_.prepare_to_sleep();
-  const Instant wake_at = mail_waits || !ready_.empty() ? now_ : std::min(until, timers_.next());
-  poller_.poll(wake_at);
+  // Mail that is here already is taken without a look at the descriptors first, but not twice in a
+  // row: nobody who posts can keep readiness from being seen.
+  passed_poll_ = mail_waits && !passed_poll_;
+  if (!passed_poll_) {
+    poller_.poll(mail_waits || !ready_.empty() ? now_ : std::min(until, timers_.next()));
+  }
   now_ = clock_.now();
   const bool mail = mailbox_.drain();
   const bool due = timers_.next() <= now_;

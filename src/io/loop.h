@@ -78,6 +78,7 @@ class Loop {
   std::vector<std::coroutine_handle<>> ready_;
   std::vector<std::coroutine_handle<>> running_;
   std::vector<TurnHook*> hooks_;
+  bool passed_poll_ = false;
   std::atomic<bool> stopping_ = false;
 };
 

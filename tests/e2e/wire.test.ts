@@ -3,9 +3,11 @@
 import {afterAll, afterEach, beforeEach, expect, test} from 'vitest';
 import {errorOf, inParallel, send, stream, sumUp} from '../harness/client.ts';
 import {type Edge, startEdge, totals, usage} from '../harness/edge.ts';
+import {randomFrom} from '../harness/load.ts';
 import {cleanUp} from '../harness/process.ts';
-import {answers, breaksAfter, chatEvents, dribbles, Upstream, USAGE} from '../harness/upstream.ts';
+import {answers, type Behaviour, breaksAfter, chatEvents, dribbles, Upstream, USAGE} from '../harness/upstream.ts';
 import http from 'node:http';
+import type {Socket} from 'node:net';
 
 const CHAT = '/v1/chat/completions';
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -176,33 +178,63 @@ test('a client that leaves ends the work at the engine', async () => {
   expect(upstream.asked[0].aborted).toBe(true);
 });
 
-test('an engine that closes idle connections at random loses no request: 1,000 asked, answered, booked', async () => {
-  let seed = 1;
-  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+test('an engine that closes idle connections at random moments loses no request: 1,000 asked, answered, counted, booked', async () => {
+  const random = randomFrom(1);
+  let closed = 0;
+  // Idle: it has answered, and read nothing since. What it has begun to read it answers.
+  const close = (socket: Socket, readUntilIdle: number, reset: boolean) => {
+    if (!socket.destroyed && socket.bytesRead === readUntilIdle) {
+      ++closed;
+      void (reset ? socket.resetAndDestroy() : socket.destroy());
+    }
+  };
   upstream.onIdle = (socket) => {
-    const chance = random();
-    if (chance < 0.2) {
-      socket.destroy();
-    } else if (chance < 0.4) {
-      setImmediate(() => socket.destroy());
-    } else if (chance < 0.6) {
-      setImmediate(() => socket.end());
+    const read = socket.bytesRead;
+    const chance = random(10);
+    if (chance < 2) {
+      close(socket, read, false);
+    } else if (chance < 3) {
+      close(socket, read, true);
+    } else if (chance < 6) {
+      setImmediate(close, socket, read, chance === 5);
     }
   };
   const before = totals(usage(edge.state));
   const agent = new http.Agent({keepAlive: true, maxSockets: 16});
   const replies = await inParallel(1000, 16, (i) => send(edge.gateway, {...chat({user: `u${i}`}), agent}));
   agent.destroy();
-  const statuses = new Map<number, number>();
-  for (const reply of replies) {
-    statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1);
-  }
-  expect(statuses).toEqual(new Map([[200, 1000]]));
-  // What reached it on a connection that it was just closing it did not answer.
-  const answered = upstream.asked.filter((one) => !one.aborted);
-  expect(answered).toHaveLength(1000);
-  expect(new Set(answered.map((one) => JSON.parse(one.body).user)).size).toBe(1000);
+  expect(replies.filter((reply) => reply.status !== 200).map((reply) => reply.body)).toEqual([]);
+  // The engine's own count: each request once, none twice, none that it gave up.
+  expect(upstream.asked).toHaveLength(1000);
+  expect(upstream.asked.filter((one) => one.aborted)).toEqual([]);
+  expect(new Set(upstream.asked.map((one) => JSON.parse(one.body).user)).size).toBe(1000);
+  expect(closed).toBeGreaterThan(200);
   const after = totals(usage(edge.state));
   expect(after.requests - before.requests).toBe(1000);
   expect(after.output - before.output).toBe(1000 * USAGE.completion_tokens);
+});
+
+test('an engine that counts each choice alone is booked by their sum, one that counts all by its total', async () => {
+  const event = (choices: object[], usage: object | null = null) => JSON.stringify({id: 'c', object: 'chat.completion.chunk', choices, usage});
+  const word = (index: number) => event([{index, delta: {content: 'a'}, finish_reason: null}]);
+  const finish = (index: number) => event([{index, delta: {}, finish_reason: 'stop'}]);
+  const usageOf = (index: number | null, output: number) =>
+    event(index === null ? [] : [{index, delta: {}, finish_reason: null}], {prompt_tokens: 9, completion_tokens: output, total_tokens: 9 + output});
+  const script = (events: string[]): Behaviour => (_, response) => {
+    response.writeHead(200, {'content-type': 'text/event-stream'});
+    response.end([...events, '[DONE]'].map((one) => `data: ${one}\n\n`).join(''));
+  };
+  const common = [word(0), word(1), finish(0), finish(1)];
+  for (const {events, output} of [
+    {events: [...common, usageOf(0, 5), usageOf(1, 7)], output: 12},
+    {events: [...common, usageOf(1, 7), usageOf(0, 5)], output: 12},
+    {events: [...common, usageOf(null, 12)], output: 12},
+    {events: [usageOf(0, 2), usageOf(1, 3), ...common, usageOf(0, 5), usageOf(1, 7), usageOf(null, 12)], output: 12},
+  ]) {
+    upstream.behave = script(events);
+    const before = totals(usage(edge.state));
+    expect(sumUp(await stream(edge.gateway, streamed({n: 2}))).done).toBe(true);
+    const after = totals(usage(edge.state));
+    expect([after.requests - before.requests, after.input - before.input, after.output - before.output]).toEqual([1, 9, output]);
+  }
 });

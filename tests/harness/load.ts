@@ -8,7 +8,7 @@ export interface Sight {
   cap: number; // tokens asked for; the simulated engine says exactly so many
   finished: boolean; // a finish_reason came, or the whole body
   output: number; // as counted by the last usage that came
-  error?: string; // the code of an error event
+  error?: string; // the code of an error, in place of an answer or at a stream's end
 }
 
 // Deterministic numbers from 0 to below `below`, for tests that say "at random".
@@ -43,7 +43,7 @@ export async function askStreamed(at: Target, cap: number, onEvent: (count: numb
     cap,
     finished: sum.finish !== null,
     output: sum.usage?.completion_tokens ?? 0,
-    error: sum.error?.code,
+    error: seen.status === 200 ? sum.error?.code : JSON.parse(seen.raw).error.code,
   };
 }
 
