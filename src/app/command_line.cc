@@ -134,8 +134,8 @@ Examples:
   app->add_option("--state", flags->command.state, "Keep books and identities here")
       ->type_name("DIR")
       ->required();
-  add_count(*app, "--segment-mib", flags->command.segment_mib, "Size of the journal's files", 1,
-            1024);
+  add_count(*app, "--segment-mib", flags->command.segment_mib,
+            "Size of the journal's files, in MiB", 1, 1024);
   app->add_option("--ready-file", flags->command.ready_file, "Write the addresses here as JSON")
       ->type_name("FILE");
   return {app, [flags]() -> Result<Command> {

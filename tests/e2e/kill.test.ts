@@ -101,8 +101,8 @@ const POINTS: Record<string, number[]> = {
   'books.before_write': [1, 100],
   'books.after_write_before_sync': [10, 100],
   'books.after_sync_before_release': [8, 60],
-  'books.before_next_segment': [1, 2],
-  'books.after_next_segment': [1, 2],
+  'books.before_next_segment': [1],
+  'books.after_next_segment': [2],
   'books.after_recovery_rewrite': [1],
 };
 
