@@ -68,11 +68,19 @@ static_assert(rows_in_order(), "every code has its row, in the order of the enum
 
 const CodeInfo& info(Code code) { return kTable[static_cast<std::size_t>(code)]; }
 
+Error::Error(Code code, std::string detail)
+    : Error(code, info(code).origin, info(code).retry, std::move(detail)) {}
+Error::Error(Code code, const char* detail) : Error(code, std::string(detail)) {}
+Error::Error(Code code, Origin origin, Retry retry, std::string detail)
+    : facts_(new Facts{code, origin, retry, {}, std::move(detail)}) {}
+Error::Error(const Error& other) : facts_(new Facts(*other.facts_)) {}
+Error::~Error() { delete facts_; }
+
 Error Error::with(std::string_view context) const {
-  std::string detail;
-  detail.reserve(context.size() + 2 + detail_.size());
-  detail.append(context).append(": ").append(detail_);
-  return Error(code_, origin_, retry_, std::move(detail)).about(param_);
+  std::string text;
+  text.reserve(context.size() + 2 + detail().size());
+  text.append(context).append(": ").append(detail());
+  return Error(code(), origin(), retry(), std::move(text)).about(param());
 }
 
 std::string to_string(const Error& error) {

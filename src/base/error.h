@@ -73,24 +73,33 @@ struct CodeInfo {
 
 [[nodiscard]] const CodeInfo& info(Code code);
 
+// One pointer, so that what succeeds pays next to nothing for what might have failed. What was
+// moved from may only be destroyed or assigned to.
 class [[nodiscard]] Error {
  public:
   // `detail` is for a person: what was wrong and what to do; never a key, a prompt or a stack.
-  Error(Code code, std::string detail)
-      : Error(code, info(code).origin, info(code).retry, std::move(detail)) {}
-  Error(Code code, Origin origin, Retry retry, std::string detail)
-      : code_(code), origin_(origin), retry_(retry), detail_(std::move(detail)) {}
+  [[gnu::cold]] Error(Code code, std::string detail);
+  [[gnu::cold]] Error(Code code, const char* detail);
+  [[gnu::cold]] Error(Code code, Origin origin, Retry retry, std::string detail);
+  [[gnu::cold]] Error(const Error& other);
+  Error(Error&& other) noexcept : facts_(std::exchange(other.facts_, nullptr)) {}
+  Error& operator=(const Error& other) { return *this = Error(other); }
+  Error& operator=(Error&& other) noexcept {
+    std::swap(facts_, other.facts_);
+    return *this;
+  }
+  [[gnu::cold]] ~Error();
 
-  [[nodiscard]] Code code() const { return code_; }
-  [[nodiscard]] Origin origin() const { return origin_; }
-  [[nodiscard]] Retry retry() const { return retry_; }
-  [[nodiscard]] const std::string& detail() const { return detail_; }
+  [[nodiscard]] Code code() const { return facts_->code; }
+  [[nodiscard]] Origin origin() const { return facts_->origin; }
+  [[nodiscard]] Retry retry() const { return facts_->retry; }
+  [[nodiscard]] const std::string& detail() const { return facts_->detail; }
 
   // The field of a request that is at fault, for `param` of OpenAI's envelope; empty if none is.
-  [[nodiscard]] std::string_view param() const { return param_; }
+  [[nodiscard]] std::string_view param() const { return facts_->param; }
   // The same error, about that field. `param` is a literal: it is kept as a view.
   [[nodiscard]] Error about(std::string_view param) && {
-    param_ = param;
+    facts_->param = param;
     return std::move(*this);
   }
 
@@ -98,11 +107,14 @@ class [[nodiscard]] Error {
   [[nodiscard]] Error with(std::string_view context) const;
 
  private:
-  Code code_;
-  Origin origin_;
-  Retry retry_;
-  std::string_view param_;
-  std::string detail_;
+  struct Facts {
+    Code code;
+    Origin origin;
+    Retry retry;
+    std::string_view param;
+    std::string detail;
+  };
+  Facts* facts_;  // owned
 };
 
 // "no_space: …", for logs and command lines.

@@ -17,8 +17,11 @@ template <class T>
 using Result = tl::expected<T, Error>;
 
 // `return fail(Code::kInvalid, "…");`
-inline tl::unexpected<Error> fail(Code code, std::string detail) {
+[[gnu::cold]] inline tl::unexpected<Error> fail(Code code, std::string detail) {
   return tl::unexpected<Error>(Error(code, std::move(detail)));
+}
+[[gnu::cold]] inline tl::unexpected<Error> fail(Code code, const char* detail) {
+  return tl::unexpected<Error>(Error(code, detail));
 }
 inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
 
@@ -28,7 +31,7 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 #define TDN_CAT(a, b) TDN_CAT_IMPL(a, b)
 #define TDN_TRY_IMPL(tmp, ret, decl, ...)                       \
   auto tmp = (__VA_ARGS__);                                     \
-  if (!tmp) {                                                   \
+  if (!tmp) [[unlikely]] {                                      \
     ret ::tl::unexpected<::tdn::Error>(std::move(tmp).error()); \
   }                                                             \
   decl = *std::move(tmp)

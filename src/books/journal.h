@@ -74,6 +74,11 @@ class Journal {
   [[nodiscard]] Result<void> try_reserve();
 
   // Whether all is on disk, `synced` marks aside.
+  // What still fits into the current segment, in bytes.
+  [[nodiscard]] std::uint64_t room() const {
+    const std::uint64_t used = tail_ + pending_.size();
+    return used < options_.segment_bytes ? options_.segment_bytes - used : 0;
+  }
   [[nodiscard]] bool is_durable() const { return unsynced_frames_ == 0; }
   [[nodiscard]] const Replica& replica() const { return replica_; }
   [[nodiscard]] std::uint64_t durable_lsn() const { return durable_lsn_; }

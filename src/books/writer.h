@@ -46,6 +46,8 @@ class Writer {
 
   // Whether a handover waits that should not be left waiting.
   [[nodiscard]] bool has_work() const { return urgent_.load(std::memory_order_acquire); }
+  // Whether the next batch may need another segment, whose making takes a while.
+  [[nodiscard]] bool is_near_segment_end() const { return journal_.room() < kSegmentMargin; }
   // When these are to be called even without work: each second while the disk is full, and a
   // moment after the last work, to mark the journal.
   [[nodiscard]] Instant next_retry() const { return std::min(next_reserve_, mark_due()); }
@@ -60,6 +62,8 @@ class Writer {
   [[nodiscard]] Result<void> close();
 
  private:
+  static constexpr std::uint64_t kSegmentMargin = std::uint64_t{256} << 10U;
+
   Result<void> mark();
   Result<void> write(Handover& handover);
   Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);

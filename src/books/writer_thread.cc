@@ -11,6 +11,16 @@
 #include "base/monotonic_deadline.h"
 
 namespace tdn::books {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Waking another thread and being woken by it costs about as much, on one core; across cores more.
+constexpr Duration kQuickSync = 20us;
+// So many in a row before a shard may wait for one.
+constexpr int kQuickSyncs = 64;
+
+}  // namespace
 
 // One system call to wake and one to sleep, where a condition variable takes five.
 struct WriterThread::Semaphore {
@@ -33,7 +43,27 @@ WriterThread::WriterThread(Writer& writer, const Clock& clock,
 
 WriterThread::~WriterThread() { stop(); }
 
-void WriterThread::work_arrived() { sem_post(&roused_->handle); }
+void WriterThread::work_arrived() {
+  if (!quick_.load(std::memory_order_relaxed) || !try_turn()) {
+    sem_post(&roused_->handle);
+  }
+}
+
+bool WriterThread::try_turn() {
+  const std::unique_lock<std::mutex> mine(turn_, std::try_to_lock);
+  if (!mine || stopping_.load(std::memory_order_acquire) || writer_.is_near_segment_end()) {
+    return false;
+  }
+  if (const Result<void> outcome = turn(); !outcome) {
+    fatal_(outcome.error());
+  }
+  // The thread must look again in time, to mark what this turn wrote.
+  if (const Instant due = writer_.next_retry(); due < wakes_at_) {
+    wakes_at_ = due;
+    sem_post(&roused_->handle);
+  }
+  return true;
+}
 
 void WriterThread::stop() {
   stopping_.store(true, std::memory_order_release);
@@ -54,30 +84,47 @@ void WriterThread::sleep(Instant until) {
 }
 
 bool WriterThread::wait() {
-  const Instant until = writer_.next_retry();
-  while (!stopping_.load(std::memory_order_acquire) && !writer_.has_work() &&
-         (until == kNever || clock_.now() < until)) {
+  while (true) {
+    Instant until = kNever;
+    {
+      const std::lock_guard<std::mutex> lock(turn_);
+      until = wakes_at_ = writer_.next_retry();
+    }
+    if (stopping_.load(std::memory_order_acquire)) {
+      return false;
+    }
+    if (writer_.has_work() || (until != kNever && clock_.now() >= until)) {
+      return true;
+    }
     sleep(until);
   }
-  return !stopping_.load(std::memory_order_acquire);
 }
 
 Result<void> WriterThread::turn() {
   TDN_TRY(const bool wants_sync, writer_.write());
   if (wants_sync) {
+    const Instant begin = clock_.now();
     TDN_TRY_VOID(writer_.sync());
+    note_sync(clock_.now() - begin);
   }
   writer_.release();
   return writer_.rest();
 }
 
+void WriterThread::note_sync(Duration took) {
+  quick_syncs_ = took <= kQuickSync ? std::min(quick_syncs_ + 1, kQuickSyncs) : 0;
+  quick_.store(quick_syncs_ == kQuickSyncs, std::memory_order_relaxed);
+}
+
 void WriterThread::run() {
   pthread_setname_np(pthread_self(), "tdn-books");
-  Result<void> outcome = turn();
-  while (outcome && wait()) {
+  Result<void> outcome;
+  do {
+    const std::lock_guard<std::mutex> lock(turn_);
     outcome = turn();
-  }
+  } while (outcome && wait());
   if (outcome) {
+    const std::lock_guard<std::mutex> lock(turn_);
     outcome = writer_.close();
   }
   if (!outcome) {

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <thread>
 
 #include "books/test_rig.h"
 #include "io/shards.h"
@@ -135,6 +137,91 @@ TEST(WriterThread, AFailedWriteIsFatalOnce) {
   thread.stop();
   loop.mailbox().drain();
   EXPECT_FALSE(waiter.durable);
+}
+
+// Stands still but for what the disk's syncs take.
+class SyncClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return Instant(ns_.load()); }
+  [[nodiscard]] WallTime wall() const override { return {1'767'225'600'000'000}; }
+  void advance(Duration by) { ns_ += by.count(); }
+
+ private:
+  std::atomic<std::int64_t> ns_ = std::chrono::nanoseconds(std::chrono::hours(1)).count();
+};
+
+// One shard, whose requests are settled one after the other; who did the last sync is noted.
+class TurnsOfTheWriter : public testing::Test {
+ protected:
+  TurnsOfTheWriter() {
+    disk.set_fault([this](io::DiskOp op, const std::string&) -> Result<void> {
+      if (op == io::DiskOp::kSync) {
+        synced_here = std::this_thread::get_id() == test_thread;
+        clock.advance(sync_takes.load());
+      }
+      return {};
+    });
+  }
+  ~TurnsOfTheWriter() override { thread.stop(); }
+
+  // Whether this thread, the shard's, did the sync itself.
+  bool request_syncs_here() {
+    meter::UsageRecord draft = test_draft(++number, {});
+    const auto admission = books.admit(draft, test_price(), {}, nullptr);
+    EXPECT_TRUE(admission);
+    TestWaiter waiter;
+    meter::UsageRecord record = test_record(number, {}, 20, 5);
+    books.settle(*admission, record, {}, &waiter);
+    books.flush();
+    while (!waiter.durable) {
+      loop.mailbox().drain();
+      std::this_thread::yield();
+    }
+    return synced_here;
+  }
+  // Requests until one is synced here; 0 if none of a thousand is.
+  int requests_until_here() {
+    for (int count = 1; count <= 1000; ++count) {
+      if (request_syncs_here()) {
+        return count;
+      }
+    }
+    return 0;
+  }
+
+  const std::thread::id test_thread = std::this_thread::get_id();
+  std::atomic<bool> synced_here = false;
+  std::atomic<Duration> sync_takes = std::chrono::microseconds(1);
+  std::uint64_t number = 0;
+  io::MemoryDisk disk;
+  SyncClock clock;
+  SeededRandom random{1};
+  std::unique_ptr<BooksService> service =
+      *BooksService::open({.state_dir = kState}, disk, clock, random);
+  QuietPoller poller;
+  io::Loop loop{clock, poller};
+  ShardBooks& books = service->add_shard(loop.mailbox());
+  WriterThread thread{service->writer(), clock,
+                      [](const Error& error) { ADD_FAILURE() << to_string(error); }};
+};
+
+TEST_F(TurnsOfTheWriter, GoToTheShardOnceSyncsWereQuick) {
+  EXPECT_GE(requests_until_here(), 60);
+  EXPECT_TRUE(request_syncs_here());
+}
+
+TEST_F(TurnsOfTheWriter, GoBackToTheThreadAfterOneSlowSync) {
+  ASSERT_GT(requests_until_here(), 0);
+  sync_takes = std::chrono::milliseconds(1);
+  EXPECT_TRUE(request_syncs_here()) << "the slow one itself";
+  sync_takes = std::chrono::microseconds(1);
+  EXPECT_FALSE(request_syncs_here());
+  EXPECT_GE(requests_until_here(), 60);
+}
+
+TEST_F(TurnsOfTheWriter, StayWithTheThreadOnAnOrdinaryDisk) {
+  sync_takes = std::chrono::microseconds(300);
+  EXPECT_EQ(requests_until_here(), 0);
 }
 
 }  // namespace

@@ -82,14 +82,9 @@ void Context::wake(Wake outcome) {
   waiter.wake();
 }
 
-Result<void> to_result(Wake wake, std::string_view doing) {
-  switch (wake) {
-    case Wake::kReady:
-      return {};
-    case Wake::kTimeout:
-      return fail(Code::kTimeout, "timed out while " + std::string(doing));
-    case Wake::kCancelled:
-      break;
+Result<void> to_failure(Wake wake, std::string_view doing) {
+  if (wake == Wake::kTimeout) {
+    return fail(Code::kTimeout, "timed out while " + std::string(doing));
   }
   return fail(Code::kCancelled, "cancelled while " + std::string(doing));
 }

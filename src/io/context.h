@@ -114,6 +114,12 @@ class DeadlineScope {
 };
 
 // kTimeout and kCancelled as errors; `doing` completes "timed out while …".
-[[nodiscard]] Result<void> to_result(Wake wake, std::string_view doing);
+[[nodiscard]] Result<void> to_failure(Wake wake, std::string_view doing);
+[[nodiscard]] inline Result<void> to_result(Wake wake, std::string_view doing) {
+  if (wake == Wake::kReady) [[likely]] {
+    return {};
+  }
+  return to_failure(wake, doing);
+}
 
 }  // namespace tdn::io
