@@ -191,7 +191,7 @@ class TurnsOfTheWriter : public testing::Test {
 
   const std::thread::id test_thread = std::this_thread::get_id();
   std::atomic<bool> synced_here = false;
-  std::atomic<Duration> sync_takes = std::chrono::microseconds(1);
+  std::atomic<Duration> sync_takes{Duration(std::chrono::microseconds(1))};
   std::uint64_t number = 0;
   io::MemoryDisk disk;
   SyncClock clock;
