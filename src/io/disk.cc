@@ -210,6 +210,7 @@ class SystemDisk final : public Disk {
       return failed("list folder", path);
     }
     std::vector<std::string> names;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this call's own
     while (const dirent* entry = readdir(dir.get())) {
       const std::string_view name(entry->d_name);
       if (name != "." && name != "..") {
