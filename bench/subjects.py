@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from harness import BenchError, Process, free_port, resident_kib
+from harness import Process, free_port, resident_kib
 
 # The example key of the reference page on API keys: its secret is the SHA-256 of "bench".
 KEY = 'sk-tdn-jhvry0xfy6-6Rs4Nxgdz8n9fugVEUZqL3xORLC3DnD5bFVBdBSVIt7-4fEoXF'
@@ -57,15 +57,17 @@ class Direct:
 class Nginx:
     name, label = 'nginx', 'nginx'
 
+    @staticmethod
+    def program():
+        """None if it is not installed."""
+        return shutil.which('nginx') or shutil.which('nginx', path='/usr/sbin')
+
     def start(self, engine_port, core):
-        binary = shutil.which('nginx') or shutil.which('nginx', path='/usr/sbin')
-        if not binary:
-            raise BenchError('nginx is not installed: apt-get install nginx-light')
         folder, port = tempfile.mkdtemp(prefix='bench-nginx-'), free_port()
         config = os.path.join(folder, 'nginx.conf')
         with open(config, 'w') as f:
             f.write(NGINX.format(run=folder, key=UPSTREAM_KEY, engine=engine_port, port=port))
-        process = Process([binary, '-c', config, '-p', folder], core, os.path.join(folder, 'log'))
+        process = Process([self.program(), '-c', config, '-p', folder], core, os.path.join(folder, 'log'))
         process.wait_for_port(port)
         return Running(port, process, folder)
 

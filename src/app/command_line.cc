@@ -11,10 +11,7 @@
 namespace tdn::app {
 namespace {
 
-constexpr std::string_view kOverview =
-    R"(tdn: a Token Delivery Network. One program, one role per command.
-
-Examples:
+constexpr const char* kExamples = R"(Examples:
   tdn up --simulated              a whole network on this machine, no model needed
   tdn up --model FILE.gguf        the same with a real model
   tdn edge --manifests DIR --state DIR
@@ -63,8 +60,8 @@ Declared declare_up(CLI::App& root, const Environment& environment) {
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("up", "Run a whole network on this machine");
-  app->footer(R"(
-One edge at the site Frankfurt, engines at Frankfurt and Paris, on loopback. Prints a curl line that
+  app->footer(
+      R"(One edge at the site Frankfurt, engines at Frankfurt and Paris, on loopback. Prints a curl line that
 streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
 
 Examples:
@@ -76,18 +73,21 @@ Examples:
   app->add_flag("--simulated", flags->simulated,
                 "No model: engines that keep realistic time and say made-up words")
       ->excludes(model);
-  app->add_option("--timing", flags->command.timing_file, "Timing of simulated engines (YAML)")
+  app->add_option("--timing", flags->command.timing_file,
+                  "How long simulated steps take (YAML, see docs/guide/engine.md)")
       ->type_name("FILE")
       ->excludes(model);
   flags->command.state = environment.state_folder;
-  app->add_option("--state", flags->command.state, "Keep books, keys and manifests here")
+  app->add_option("--state", flags->command.state,
+                  "Folder of its books, keys and manifests; made if missing")
       ->type_name("DIR")
       ->capture_default_str();
-  app->add_option("--ports", flags->ports, "First port, or auto for any free ones")
+  app->add_option("--ports", flags->ports,
+                  "Port of the gateway, admin on the next, or auto for any free ones")
       ->type_name("auto|BASE")
       ->capture_default_str();
   app->add_option("--ready-file", flags->command.ready_file,
-                  "Write addresses, key and pids here as JSON once all serve")
+                  "Write addresses, key and pids to it as JSON once all serve")
       ->type_name("FILE");
   add_count(*app, "--shards", flags->command.shards, "Threads of the edge", 1, 256);
   return {app, [flags]() -> Result<Command> {
@@ -108,8 +108,8 @@ Declared declare_edge(CLI::App& root) {
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
-  app->footer(R"(
-SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
+  app->footer(
+      R"(SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
 
 Examples:
   tdn edge --manifests ./manifests --state ./edge
@@ -128,15 +128,17 @@ Examples:
          "Where /healthz, /readyz and /metrics are (default 127.0.0.1:8081, or any port if "
          "--listen has port 0)")
       ->type_name("ADDR");
-  app->add_option("--shards", flags->command.shards, "Threads (default: one per core)")
+  app->add_option("--shards", flags->command.shards, "Threads that serve (default: one per core)")
       ->check(CLI::Range(1, 256).description(""))
       ->type_name("N");
-  app->add_option("--state", flags->command.state, "Keep books and identities here")
+  app->add_option("--state", flags->command.state,
+                  "Folder of its books and identities; made if missing")
       ->type_name("DIR")
       ->required();
   add_count(*app, "--segment-mib", flags->command.segment_mib,
             "Size of the journal's files, in MiB", 1, 1024);
-  app->add_option("--ready-file", flags->command.ready_file, "Write the addresses here as JSON")
+  app->add_option("--ready-file", flags->command.ready_file,
+                  "Write the addresses to it as JSON once it serves")
       ->type_name("FILE");
   return {app, [flags]() -> Result<Command> {
             TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
@@ -158,8 +160,7 @@ Declared declare_engine(CLI::App& root) {
   auto flags = std::make_shared<Flags>();
   EngineCommand& command = flags->command;
   CLI::App* app = root.add_subcommand("engine", "Run one engine: a model behind OpenAI's API");
-  app->footer(R"(
-Examples:
+  app->footer(R"(Examples:
   tdn engine --model SmolLM2-135M-Instruct.Q8_0.gguf
   tdn engine --simulated --timing slow.yaml --listen 127.0.0.1:0 --ready-file ready.json
   tdn engine quantize published.gguf smaller.gguf)");
@@ -169,18 +170,20 @@ Examples:
   app->add_flag("--simulated", flags->simulated,
                 "No model: keeps realistic time, says made-up words")
       ->excludes(model);
-  app->add_option("--timing", command.timing_file, "How long simulated steps take (YAML)")
+  app->add_option("--timing", command.timing_file,
+                  "How long simulated steps take (YAML, see docs/guide/engine.md)")
       ->type_name("FILE")
       ->excludes(model);
   app->add_option("--listen", flags->listen, "Where clients connect; port 0 for any")
       ->type_name("ADDR")
       ->capture_default_str();
-  app->add_option("--ready-file", command.ready_file, "Write address and model here as JSON")
+  app->add_option("--ready-file", command.ready_file,
+                  "Write address and model to it as JSON once it serves")
       ->type_name("FILE");
   app->add_option("--alias", command.alias, "The model's name in the API (default: its own)")
       ->type_name("NAME");
   add_count(*app, "--parallel", command.llama.slots, "Requests decoded together", 1, 256);
-  add_count(*app, "--queue", command.queue, "Requests that may wait", 0, 100'000);
+  add_count(*app, "--queue", command.queue, "Requests that may wait; beyond that 503", 0, 100'000);
   app->add_option("--context", command.llama.context,
                   "Tokens per request (default: the model's, at most 2048)")
       ->check(CLI::Range(16, 1 << 20).description(""))
@@ -201,8 +204,12 @@ Examples:
 Declared declare_quantize(CLI::App& engine) {
   auto command = std::make_shared<QuantizeCommand>();
   CLI::App* app = engine.add_subcommand("quantize", "Write a model anew in 8-bit blocks (Q8_0)");
-  app->add_option("from", command->from, "The GGUF file to read")->required();
-  app->add_option("to", command->to, "The GGUF file to write")->required();
+  app->footer(R"(About half the size of 16-bit weights, and faster to decode.
+
+Example:
+  tdn engine quantize published.gguf smaller.gguf)");
+  app->add_option("from", command->from, "The GGUF file to read")->type_name("FILE")->required();
+  app->add_option("to", command->to, "The GGUF file to write")->type_name("FILE")->required();
   return {app, [command]() -> Result<Command> { return *command; }};
 }
 
@@ -211,14 +218,15 @@ Declared declare_key_new(CLI::App& root) {
   auto json = std::make_shared<std::string>("text");
   CLI::App* key = root.add_subcommand("key", "API keys");
   key->require_subcommand(1);
-  CLI::App* app = key->add_subcommand("new", "Make an API key; its secret is shown this once");
-  app->footer(R"(
-Examples:
+  key->footer(R"(Examples:
   tdn key new                              the key, and the line for a Key manifest's `secrets`
   tdn key new demo/playground/laptop       the key, and a whole Key manifest)");
-  app->add_option("name", command->options.name, "tenant/project/key, for a whole manifest");
+  CLI::App* app = key->add_subcommand("new", "Make an API key; its secret is shown this once");
+  app->add_option("name", command->options.name, "tenant/project/key, for a whole manifest")
+      ->type_name("NAME");
   app->add_option("-o,--output", *json, "text or json")
       ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->type_name("FORMAT")
       ->capture_default_str();
   return {app, [command, json]() -> Result<Command> {
             command->options.json = *json == "json";
@@ -234,8 +242,7 @@ Declared declare_usage(CLI::App& root, const Environment& environment) {
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("usage", "What was used and what it costs, from the books");
-  app->footer(R"(
-Examples:
+  app->footer(R"(Examples:
   tdn usage                                by model, of the network of `tdn up`
   tdn usage --by tenant,model --state DIR
   tdn usage --by endpoint -o json)");
@@ -244,7 +251,7 @@ Examples:
       ->type_name("WHAT")
       ->capture_default_str();
   flags->command.options.state = environment.state_folder;
-  app->add_option("--state", flags->command.options.state, "Of the network or edge")
+  app->add_option("--state", flags->command.options.state, "State folder of the network or edge")
       ->type_name("DIR")
       ->capture_default_str();
   app->add_option("-o,--output", flags->output, "table or json")
@@ -268,20 +275,20 @@ Declared declare_sim_gateway(CLI::App& root) {
   sim::GatewaySimOptions& options = flags->command.options;
   CLI::App* sim = root.add_subcommand("sim", "Search for faults in a simulated world");
   sim->require_subcommand(1);
-  CLI::App* app = sim->add_subcommand(
-      "gateway", "An edge's gateway and books through crashes, one story per seed");
-  app->footer(R"(
-Examples:
+  sim->footer(R"(Examples:
   tdn sim gateway --seeds 1000
   tdn sim gateway --seeds 1 --seed 42 --trace              every event of one story
   tdn sim gateway --seeds 100 --planted release-before-sync  a bug that must be found)");
+  CLI::App* app = sim->add_subcommand(
+      "gateway", "An edge's gateway and books through crashes, one story per seed");
   app->add_option("--seeds", options.seeds, "Stories to tell")
       ->type_name("N")
       ->capture_default_str();
   app->add_option("--seed", options.first_seed, "The first one's seed")
       ->type_name("N")
       ->capture_default_str();
-  app->add_option("--planted", flags->planted, "Plant a bug and expect it to be caught")
+  app->add_option("--planted", flags->planted,
+                  "Plant a bug and expect it to be caught: release-before-sync")
       ->type_name("BUG");
   app->add_flag("--trace", options.print_trace, "Print every event");
   return {app, [flags]() -> Result<Command> {
@@ -307,6 +314,17 @@ std::string called(const CLI::App* app) {
   return app->get_parent() == nullptr ? "tdn" : called(app->get_parent()) + " " + app->get_name();
 }
 
+CLI::App& declare_journals(CLI::App& root) {
+  CLI::App* app = root.add_subcommand("journal", "The books of an edge, for people");
+  app->require_subcommand(1);
+  app->footer(R"(Both read only, also while the edge runs.
+
+Examples:
+  tdn journal check ./edge                   each segment, and what it holds; status 1 if damaged
+  tdn journal dump ./edge | grep settlement  every usage record)");
+  return *app;
+}
+
 // The innermost subcommand that the words named.
 const CLI::App* innermost(const CLI::App* app) {
   for (const CLI::App* sub : app->get_subcommands({})) {
@@ -326,7 +344,8 @@ class PlainHelp final : public CLI::Formatter {
   }
   std::string make_option_desc(const CLI::Option* option) const override {
     const std::string value = option->get_default_str();
-    return option->get_description() + (value.empty() ? "" : " (default " + value + ")");
+    return option->get_description() + (option->get_required() ? " (required)" : "") +
+           (value.empty() ? "" : " (default " + value + ")");
   }
 };
 
@@ -343,23 +362,27 @@ ToldCommand wrong_use(const CLI::App& root, std::string_view what) {
 }  // namespace
 
 Command parse_command_line(std::vector<std::string> words, const Environment& environment) {
-  CLI::App root{std::string(kOverview), "tdn"};
+  CLI::App root{"A Token Delivery Network. One program, one role per command.", "tdn"};
   root.require_subcommand(1);
   root.formatter(std::make_shared<PlainHelp>());
   root.set_version_flag("--version", "tdn " TDN_VERSION);
-  CLI::App* version = root.add_subcommand("version", "Print the version");
+  // In the order in which help lists them.
+  const Declared up = declare_up(root, environment);
+  const Declared edge = declare_edge(root);
   const Declared engine = declare_engine(root);
-  CLI::App* journal = root.add_subcommand("journal", "The books of an edge, for people");
-  journal->require_subcommand(1);
-  const std::vector<Declared> all = {declare_usage(root, environment),
-                                     declare_journal(*journal, true),
-                                     declare_journal(*journal, false),
-                                     declare_up(root, environment),
-                                     declare_edge(root),
+  const Declared usage = declare_usage(root, environment);
+  CLI::App& journal = declare_journals(root);
+  const std::vector<Declared> all = {up,
+                                     edge,
                                      engine,
                                      declare_quantize(*engine.app),
+                                     usage,
+                                     declare_journal(journal, true),
+                                     declare_journal(journal, false),
                                      declare_key_new(root),
                                      declare_sim_gateway(root)};
+  const CLI::App* version = root.add_subcommand("version", "Print the version");
+  root.footer(kExamples);  // last, or the commands would inherit it
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {
     return wrong_use(root, fmt::format("there is no command '{}'", words.front()));
   }

@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 namespace tdn::app {
@@ -164,12 +165,32 @@ TEST(CommandLine, WrongUseSaysWhereToLook) {
   EXPECT_TRUE(has(refused({"up", "--simulated", "--shards", "0"}), "see `tdn up --help`"));
 }
 
-TEST(CommandLine, HelpTeachesByExample) {
-  for (const Words& words : {Words{"--help"}, Words{"up", "--help"}, Words{"edge", "--help"},
-                             Words{"engine", "--help"}}) {
-    EXPECT_TRUE(has(help(words), "Examples:")) << words.front();
+TEST(CommandLine, EveryHelpTeachesByItsOwnExample) {
+  const std::vector<Words> commands = {{},
+                                       {"up"},
+                                       {"edge"},
+                                       {"engine"},
+                                       {"engine", "quantize"},
+                                       {"key"},
+                                       {"key", "new"},
+                                       {"usage"},
+                                       {"journal"},
+                                       {"journal", "check"},
+                                       {"sim"},
+                                       {"sim", "gateway"},
+                                       {"journal", "dump"}};
+  for (Words words : commands) {
+    const std::string example = fmt::format("  tdn {} ", fmt::join(words, " "));
+    words.emplace_back("--help");
+    const std::string text = help(words);
+    EXPECT_TRUE(has(text, "Example")) << text;
+    EXPECT_TRUE(has(text, words.size() == 1 ? "  tdn up " : example)) << text;
   }
+}
+
+TEST(CommandLine, HelpNamesDefaultsAndWhatIsRequired) {
   EXPECT_TRUE(has(help({"up", "--help"}), "(default 8080)")) << help({"up", "--help"});
+  EXPECT_TRUE(has(help({"edge", "--help"}), "YAML or JSON (required)"));
 }
 
 TEST(CommandLine, VersionIsACommandAndAFlag) {

@@ -69,7 +69,7 @@ class TestBooks final : public meter::Books {
   // Everything asked for so far is on disk now.
   void sync() {
     std::deque<Pending> due;
-    std::swap(due, pending);
+    std::swap(due, pending_);
     for (Pending& entry : due) {
       if (entry.waiter != nullptr) {
         entry.waiter->finish(entry.seq);
@@ -94,13 +94,13 @@ class TestBooks final : public meter::Books {
     if (waiter == nullptr) {
       return;
     }
-    pending.push_back({nullptr, seq});
-    waiter->wait_at(&pending.back().waiter);
+    pending_.push_back({nullptr, seq});
+    waiter->wait_at(&pending_.back().waiter);
     if (automatic) {
       sync();
     }
   }
-  std::deque<Pending> pending;
+  std::deque<Pending> pending_;
 };
 
 class GatewayFixture : public ::testing::Test {

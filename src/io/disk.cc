@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace tdn::io {
@@ -38,7 +38,8 @@ Code code_of(int error) {
 }
 
 tl::unexpected<Error> failed(std::string_view what, const std::string& path, int error = errno) {
-  return fail(code_of(error), fmt::format("cannot {} {}: {}", what, path, strerror(error)));
+  return fail(code_of(error),
+              fmt::format("cannot {} {}: {}", what, path, std::generic_category().message(error)));
 }
 
 class Descriptor {
@@ -209,6 +210,7 @@ class SystemDisk final : public Disk {
       return failed("list folder", path);
     }
     std::vector<std::string> names;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this call's own
     while (const dirent* entry = readdir(dir.get())) {
       const std::string_view name(entry->d_name);
       if (name != "." && name != "..") {

@@ -338,6 +338,7 @@ Result<Address> look_up(const std::string& host, std::uint16_t port) {
     return fail(Code::kUnavailable,
                 fmt::format("cannot resolve '{}': {}", host, gai_strerror(failed)));
   }
+  TDN_ASSERT(list != nullptr);
   const addrinfo* best = list;
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
     if (entry->ai_family == AF_INET) {

@@ -89,6 +89,7 @@ int pidfd_of(pid_t pid) {
 }  // namespace
 
 std::string to_string(Exit exit) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C library's buffer is per thread
   return exit.killed ? fmt::format("signal {} ({})", exit.number, ::strsignal(exit.number))
                      : fmt::format("status {}", exit.number);
 }

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace tdn::local {
 namespace {
@@ -55,7 +55,7 @@ void FileDescriptor::close() {
 }
 
 std::string system_failure(std::string_view what, std::string_view path) {
-  return fmt::format("{} {}: {}", what, path, std::strerror(errno));
+  return fmt::format("{} {}: {}", what, path, std::generic_category().message(errno));
 }
 
 Result<void> make_folder(const std::string& path) {

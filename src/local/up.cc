@@ -274,7 +274,7 @@ io::Task<Result<bool>> LocalNetwork::until_all_answer() {
 NetworkReport LocalNetwork::report() const {
   return {.key = key_,
           .model = public_model_name(frankfurt_->model),
-          .sites = {{.name = std::string(kFrankfurt), .edge = *edge_, .engine = *frankfurt_},
+          .sites = {{.name = std::string(kFrankfurt), .edge = edge_, .engine = *frankfurt_},
                     {.name = std::string(kParis), .edge = std::nullopt, .engine = *paris_}},
           .pid = ::getpid()};
 }

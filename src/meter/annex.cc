@@ -16,10 +16,10 @@ std::uint64_t count_true(std::initializer_list<bool> flags) {
   return static_cast<std::uint64_t>(std::ranges::count(flags, true));
 }
 
-template <std::size_t N>
-void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, N>& out) {
+template <std::size_t kSize>
+void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, kSize>& out) {
   const ByteView bytes = cbor.bytes();
-  if (bytes.size() != N) {
+  if (bytes.size() != kSize) {
     cbor.fail();
     return;
   }

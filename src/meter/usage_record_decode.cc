@@ -15,10 +15,10 @@ constexpr std::uint64_t kLastKnownKey = 38;
 // Fields with a higher key than this may be ignored by a reader that does not know them.
 constexpr std::uint64_t kFirstIgnorableKey = 64;
 
-template <std::size_t N>
-void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, N>& out) {
+template <std::size_t kSize>
+void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, kSize>& out) {
   const ByteView bytes = cbor.bytes();
-  if (bytes.size() != N) {
+  if (bytes.size() != kSize) {
     cbor.fail();
     return;
   }
@@ -26,8 +26,8 @@ void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, N>& out) {
 }
 
 // An array element that may be absent: then it is the integer 0.
-template <std::size_t N>
-void optional_bytes(CborReader& cbor, std::array<std::uint8_t, N>& out) {
+template <std::size_t kSize>
+void optional_bytes(CborReader& cbor, std::array<std::uint8_t, kSize>& out) {
   if (cbor.ok() && !cbor.at_end() && cbor.kind() == CborKind::kUnsigned) {
     if (cbor.uint() != 0) {
       cbor.fail();
