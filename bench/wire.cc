@@ -54,7 +54,7 @@ int listen_on(std::uint16_t port) {
   set_option(fd, SOL_SOCKET, SO_REUSEADDR);
   set_option(fd, SOL_SOCKET, SO_REUSEPORT);
   const sockaddr_in address = loopback(port);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd, 4096) != 0) {
     std::fprintf(stderr, "cannot listen on 127.0.0.1:%u: %s\n", unsigned{port},
                  std::strerror(errno));
@@ -65,6 +65,9 @@ int listen_on(std::uint16_t port) {
 
 int connect_to(std::uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return -1;
+  }
   const sockaddr_in address = loopback(port);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     close(fd);

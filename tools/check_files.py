@@ -57,7 +57,7 @@ def checker(mode):
 def tidy_flags(path):
     """Tests are spared what does not pay in them: the path-sensitive analyzer, for they run under ASan and
     UBSan in full; speed; and checks that cannot see through GoogleTest's macros."""
-    spared = "--checks=-clang-analyzer-*,-performance-*,-bugprone-unsafe-functions,-bugprone-use-after-move"
+    spared = "--checks=-clang-analyzer-*,-performance-*,-bugprone-unsafe-functions"
     return [spared] if path.stem.endswith(("_test", "_fuzz", "_bench")) else []
 
 

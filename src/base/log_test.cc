@@ -85,7 +85,7 @@ TEST(Secret, NoWayOfPrintingShowsIt) {
 TEST(Secret, MovedFromIsEmptyAndTheTextArrives) {
   Secret first("short");
   Secret second(std::move(first));
-  EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_TRUE(first.empty());  // what was moved from is what is tested
   EXPECT_EQ(second.reveal(), "short");
 }
 
