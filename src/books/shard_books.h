@@ -36,7 +36,7 @@ class ShardBooks final : public meter::Books,
  public:
   // How long an admission that nobody waits for may wait for company. What a process that is killed
   // before then has admitted, it has not answered either: no record, nothing billed.
-  static constexpr Duration kPatience = std::chrono::milliseconds(25);
+  static constexpr Duration kPatience = std::chrono::milliseconds(5);
 
   // All but the identity borrowed. Outlives the writer, which may hold its handovers, and the
   // loop's mail. Flush before the loop ends, or die before it with what is still kept.

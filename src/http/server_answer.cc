@@ -36,12 +36,12 @@ Result<void> ServerConnection::put_head(int status, const codec::FieldLines& fie
   if (!body_read_ || (is_http_1_0_ && framing.kind == codec::BodyKind::kUntilClose)) {
     keep_alive_ = false;
   }
-  constexpr std::size_t kOwn = 256;  // status line, connection and framing
+  constexpr std::size_t kOurs = 256;  // status line, connection and framing
   pending_head_.clear();
   if (fields.text().size() > 4 * codec::kHeadLimit) {
     return fail(Code::kInternalError, "the answer's head is beyond 256 KiB");
   }
-  const std::size_t room = fields.text().size() + kOwn;
+  const std::size_t room = fields.text().size() + kOurs;
   codec::HeadWriter writer({reinterpret_cast<char*>(pending_head_.grow(room)), room});
   writer.status(status).lines(fields);
   if (!keep_alive_) {

@@ -133,6 +133,9 @@ test('books.after_recovery_rewrite: a death in the recovery from a death', async
   expect(journal.records.length).toBeGreaterThan(0);
 });
 
+// Takes the engine 40 ms: longer than an admission that nobody waits for waits for company.
+const SLOW = 400;
+
 // One request alone, so that each moment is the only one.
 test.each([
   {point: 'gateway.after_admit', moment: 'admitted, not durable', ends: []},
@@ -140,9 +143,9 @@ test.each([
   {point: 'books.after_sync_before_release', moment: 'settled, not sent', ends: ['complete']},
 ])('a lone request killed when it is $moment: $ends', async ({point, ends}) => {
   const edge = await start({...dying(point), shards: 1});
-  await expect(askPlain(edge, 8)).rejects.toThrow();
+  await expect(askPlain(edge, SLOW)).rejects.toThrow();
   await expectKilled(edge);
-  const journal = await expectBooks(edge, [{streamed: false, cap: 8, finished: false, output: 0}]);
+  const journal = await expectBooks(edge, [{streamed: false, cap: SLOW, finished: false, output: 0}]);
   expect(journal.records.map((one) => one.end)).toEqual(ends);
   expect(journal.delivered.size).toBe(0);
 });
@@ -150,7 +153,7 @@ test.each([
 test('a lone request killed when its answer was sent: complete', async () => {
   // Its turns hand over the admission, the settlement, and that it was delivered.
   const edge = await start({...dying('books.before_handover:3'), shards: 1});
-  const sight = await askPlain(edge, 8);
+  const sight = await askPlain(edge, SLOW);
   await expectKilled(edge);
   const journal = await expectBooks(edge, [sight]);
   expect(journal.records.map((one) => one.end)).toEqual(['complete']);
