@@ -28,9 +28,8 @@ http::ServerLimits within_descriptors(int shards) {
 
 constexpr MetricInfo kConnections{"tdn_connections", MetricKind::kGauge, "connections",
                                   "Client connections open now."};
-constexpr MetricInfo kTurnedAway{"tdn_connections_turned_away_total", MetricKind::kCounter,
-                                 "connections",
-                                 "Connections closed as they arrived, at the limit."};
+constexpr MetricInfo kFull{"tdn_connections_full_total", MetricKind::kCounter, "pauses",
+                           "Times accepting paused at the limit of client connections."};
 constexpr MetricInfo kPauses{"tdn_accept_pauses_total", MetricKind::kCounter, "pauses",
                              "Times accepting paused for lack of descriptors."};
 
@@ -57,7 +56,7 @@ struct EdgeShards::Part {
     std::vector<Sample> samples;
     gateway.metrics().sample(samples);
     samples.emplace_back(kConnections, MetricLabels{}, static_cast<double>(server.connections()));
-    samples.emplace_back(kTurnedAway, MetricLabels{}, static_cast<double>(server.turned_away()));
+    samples.emplace_back(kFull, MetricLabels{}, static_cast<double>(server.times_full()));
     samples.emplace_back(kPauses, MetricLabels{}, static_cast<double>(server.pauses()));
     return samples;
   }

@@ -51,6 +51,7 @@ Result<Orphan> settle_orphan(const OpenAdmission& admission, WallTime now) {
     record.flags |= meter::kEstimated;
     return Orphan{std::move(record), admitted.tenant_annex, admitted.operator_annex};
   }
+  record.flags &= ~meter::kEstimated;  // true of the admission; from here on the engine's counts
   UsageVector usage = usage_of(admission);
   const auto totals = usage.totals();
   record.charged.amount = admitted.price.charge(totals);

@@ -1,6 +1,5 @@
 #include "codec/field_lines.h"
 
-#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -29,9 +28,15 @@ FieldLines& FieldLines::add(FieldName name, std::string_view value, std::string_
 }
 
 FieldLines& FieldLines::add(FieldName name, std::uint64_t value) {
-  std::array<char, 20> digits;
-  const char* const end = std::to_chars(digits.begin(), digits.end(), value).ptr;
-  put(name.text(), {digits.data(), static_cast<std::size_t>(end - digits.data())}, {});
+  constexpr std::size_t kDigits = 20;
+  const std::size_t name_size = name.text().size();
+  char* const line = reinterpret_cast<char*>(bytes_.grow(name_size + kDigits + 4));
+  std::memcpy(line, name.text().data(), name_size);
+  std::memcpy(line + name_size, ": ", 2);
+  char* const digits = line + name_size + 2;
+  char* const end = std::to_chars(digits, digits + kDigits, value).ptr;
+  std::memcpy(end, "\r\n", 2);
+  bytes_.trim(kDigits - static_cast<std::size_t>(end - digits));
   return *this;
 }
 

@@ -107,6 +107,19 @@ bool plausible_method(std::string_view bytes) {
 
 }  // namespace
 
+Head& Head::operator=(const Head& other) {
+  if (this != &other) {
+    start_ = other.start_;
+    std::copy_n(other.fields_.begin(), other.count_, fields_.begin());
+    framing_ = other.framing_;
+    bytes_ = other.bytes_;
+    count_ = other.count_;
+    keep_alive_ = other.keep_alive_;
+    http_1_0_ = other.http_1_0_;
+  }
+  return *this;
+}
+
 Field Head::operator[](std::size_t i) const {
   TDN_CHECK(i < count_);
   return {view(fields_[i][0]), view(fields_[i][1])};

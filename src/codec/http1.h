@@ -63,6 +63,12 @@ struct Field {
 // What requests and responses have in common. The views live as long as the bytes that were parsed.
 class Head {
  public:
+  Head() = default;
+  // Of the fields only those that there are: a head is copied per answer.
+  Head(const Head& other) { *this = other; }
+  Head& operator=(const Head& other);
+  ~Head() = default;
+
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] Field operator[](std::size_t i) const;
   // The first field of that name.

@@ -1,5 +1,7 @@
 #include "codec/sha256.h"
 
+#include <cstring>
+
 // OpenSSL 3 advises against these functions in favour of EVP, which adds a fifth to the time of
 // hashing a record and doubles that of an annex. This macro, documented for the purpose, asks for
 // them without the warning.
@@ -64,7 +66,26 @@ Digest hmac_sha256(ByteView key, ByteView message) {
 }
 
 bool equal_in_constant_time(ByteView a, ByteView b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  if (a.size() != b.size()) {
+    return false;
+  }
+  // Eight bytes at a time; what remains byte by byte. The result is looked at once, at the end, and
+  // hidden from the optimiser, which could otherwise leave the loop at the first difference.
+  std::uint64_t difference = 0;
+  std::size_t at = 0;
+  for (; at + 8 <= a.size(); at += 8) {
+    std::uint64_t of_a = 0;
+    std::uint64_t of_b = 0;
+    std::memcpy(&of_a, a.data() + at, 8);
+    std::memcpy(&of_b, b.data() + at, 8);
+    difference |= of_a ^ of_b;
+    asm volatile("" : "+r"(difference));
+  }
+  for (; at < a.size(); ++at) {
+    difference |= static_cast<std::uint64_t>(a[at] ^ b[at]);
+    asm volatile("" : "+r"(difference));
+  }
+  return difference == 0;
 }
 
 }  // namespace tdn::codec

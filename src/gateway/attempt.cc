@@ -45,6 +45,31 @@ codec::SplicedBody splice(const Request& request, const domain::Endpoint& endpoi
   return codec::splice_request(request.body, request.scan, edits);
 }
 
+// Writes head and body. What is made for it lies on the stack and is gone before anything waits.
+io::MaybeTask<Result<void>> send(const Request& request, http::Exchange& exchange,
+                                 const domain::Endpoint& endpoint, const domain::Served& served,
+                                 const Catalogue::EngineHead& common) {
+  const codec::SplicedBody body = splice(request, endpoint, served);
+  std::array<char, kHeadRoom> small;
+  std::string large;
+  std::span<char> room = small;
+  if (const std::size_t size = common.start.size() + common.fields.size() + kVariableRoom;
+      size > room.size()) {
+    large.resize(size);
+    room = large;
+  }
+  const Result<std::string_view> head = write_head(request, common, body.size(), room);
+  if (!head) {
+    return fail(head.error());
+  }
+  FixedVector<io::Slice, 17> slices;  // the head, and at most 16 pieces of body
+  slices.push_back(io::Slice(*head));
+  for (const std::string_view piece : body.pieces()) {
+    slices.push_back(io::Slice(piece));
+  }
+  return exchange.send({slices.begin(), slices.size()});
+}
+
 }  // namespace
 
 Verdict judge(int status) {
@@ -83,24 +108,9 @@ io::Task<Result<http::Exchange>> dispatch(Request& request, http::Upstream& upst
                                           const domain::Served& served,
                                           const Catalogue::EngineHead& common,
                                           const codec::ResponseHead** head) {
-  const codec::SplicedBody body = splice(request, endpoint, served);
-  std::array<char, kHeadRoom> small;
-  std::string large;
-  std::span<char> room = small;
-  if (const std::size_t size = common.start.size() + common.fields.size() + kVariableRoom;
-      size > room.size()) {
-    large.resize(size);
-    room = large;
-  }
-  TDN_CO_TRY(const std::string_view head_bytes, write_head(request, common, body.size(), room));
-  FixedVector<io::Slice, 17> slices;  // the head, and at most 16 pieces of body
-  slices.push_back(io::Slice(head_bytes));
-  for (const std::string_view piece : body.pieces()) {
-    slices.push_back(io::Slice(piece));
-  }
   for (bool fresh = false;; fresh = true) {
     TDN_CO_TRY(http::Exchange exchange, co_await upstream.open(fresh));
-    Result<void> sent = co_await exchange.send({slices.begin(), slices.size()});
+    Result<void> sent = co_await send(request, exchange, endpoint, served, common);
     Result<const codec::ResponseHead*> answer =
         sent ? co_await exchange.read_head()
              : Result<const codec::ResponseHead*>(fail(std::move(sent).error()));

@@ -16,6 +16,10 @@ namespace tdn::gateway {
 
 using namespace std::chrono_literals;
 
+namespace {
+constexpr Duration kLongestPause = 5s;  // of an endpoint that answered 429 or 503
+}
+
 Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Books& books,
                  const GatewayOptions& options)
     : loop_(loop),
@@ -212,12 +216,23 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
     case Verdict::kBusy: {
       const std::uint64_t seconds = retry_after_of(*head).value_or(1);
       request.retry_after_s = seconds;
-      state.pause_until(loop_.now() + std::chrono::seconds(seconds));
+      // The client hears what the engine said; the endpoint is asked again soon, for what one
+      // request was refused for need not hold for the next.
+      state.pause_until(loop_.now() +
+                        std::min<Duration>(std::chrono::seconds(seconds), kLongestPause));
       co_return fail(
           Error(Code::kOverloaded, "every permitted engine is busy; retry after the time given"));
     }
     case Verdict::kFailed:
       break;
+  }
+  const int status = head->status();
+  if (status >= 400 && status < 500 && status != 401 && status != 403) {
+    // It answered, and found fault with this one request: that says nothing of its health.
+    state.observe(route::Observation::kAnswered, loop_.now());
+    co_return fail(
+        Code::kUpstreamError,
+        fmt::format("the engine answered with status {}; the operator can see why", status));
   }
   co_return fail(
       failed(Error(Code::kUpstreamError,

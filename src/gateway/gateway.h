@@ -82,6 +82,7 @@ class Gateway final : public http::Handler {
                                    const io::Context& context);
   [[nodiscard]] Result<void> open_admission(Request& request, const Leg& leg);
   [[nodiscard]] io::Task<> answer_error(Request& request, const Error& error);
+  void settle(Request& request, const Leg& leg, meter::End end, meter::DurableWaiter* waiter);
   [[nodiscard]] meter::UsageRecord close_record(Request& request, const Leg& leg, meter::End end);
 
   io::Loop& loop_;

@@ -48,7 +48,8 @@ meter::UsageRecord make_record(const Request& request, const Leg& leg) {
   record.last_token_us = us_after(request.arrived, request.last_token);
   record.finish = static_cast<meter::Finish>(leg.finish);
   record.flags = (leg.usage.estimated() ? meter::kEstimated : 0) |
-                 (leg.streamed ? meter::kStreamed : 0) | (leg.simulated ? meter::kSimulated : 0);
+                 (leg.streamed || request.scan.stream ? meter::kStreamed : 0) |
+                 (leg.simulated ? meter::kSimulated : 0);
   record.reported = leg.usage.consumed();
   record.verified = leg.usage.verified();
   record.price = {model.uid, model.price_version, 0, 0};

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kUsagePatience = 2s;
+constexpr Duration kFramingPatience = 50ms;
 constexpr Duration kGoodbye = 2s;
 constexpr std::size_t kHeldLimit = std::size_t{4} << 20;
 
@@ -195,10 +196,10 @@ class StreamRelay {
   }
 
   // What follows the end of the answer is only its framing, mostly here already; read, it leaves
-  // the connection fit for the next request.
+  // the connection fit for the next request. The client's next request does not wait for it longer.
   io::Task<> read_to_end() {
     io::Context& context = co_await io::this_context();
-    const io::DeadlineScope deadline(context, context.loop().now() + kUsagePatience);
+    const io::DeadlineScope deadline(context, context.loop().now() + kFramingPatience);
     while (!a_.exchange.complete()) {
       const Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
       if (!piece) {

@@ -14,7 +14,7 @@ namespace tdn::http {
 struct ServerLimits {
   std::size_t body_bytes = std::size_t{32}
                            << 20;                 // larger: request_too_large, nothing more is read
-  std::size_t connections = 20'000;               // per shard; more are closed as they arrive
+  std::size_t connections = 20'000;               // per shard; more wait to be accepted
   Duration idle = std::chrono::seconds(75);       // between requests: closed
   Duration head = std::chrono::seconds(10);       // first byte to end of head: request_timeout
   Duration body = std::chrono::seconds(30);       // between bytes of a body: request_timeout

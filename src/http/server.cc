@@ -1,7 +1,9 @@
 #include "http/server.h"
 
+#include <chrono>
 #include <utility>
 
+#include "base/log.h"
 #include "io/loop.h"
 
 namespace tdn::http {
@@ -43,17 +45,41 @@ void Server::start() { acceptor_.spawn(accept_loop()); }
 
 io::Task<> Server::accept_loop() {
   while (true) {
+    if (connections_.size() >= limits_.connections && !co_await make_room()) {
+      co_return;
+    }
     Result<std::unique_ptr<io::Stream>> stream = co_await listener_->accept();
     if (!stream) {
       co_return;  // closed or cancelled: the server stops
     }
-    if (connections_.size() >= limits_.connections) {
-      ++turned_away_;
-      (*stream)->abort();
-      continue;
-    }
     connections_.spawn(serve(std::move(*stream)));
   }
+}
+
+// At the limit the next clients wait in the listener's queue. Connections between two requests give
+// way to them.
+io::Task<bool> Server::make_room() {
+  ++full_;
+  io::Context& context = co_await io::this_context();
+  const Instant now = context.loop().now();
+  if (now >= tell_full_) {
+    tell_full_ = now + std::chrono::minutes(1);
+    log_warning("http", "all connections are in use: new clients wait; raise the limit of open files",
+             {{"connections", limits_.connections}});
+  }
+  while (connections_.size() >= limits_.connections) {
+    for (Open* open = first_; open != nullptr; open = open->next) {
+      if (open->connection.idle()) {
+        open->context.cancel();
+      }
+    }
+    const io::DeadlineScope look_again(context, context.loop().now() + std::chrono::seconds(1));
+    const io::Wake wake = co_await connections_.shrink_to(limits_.connections - 1);
+    if (wake == io::Wake::kCancelled) {
+      co_return false;
+    }
+  }
+  co_return true;
 }
 
 io::Task<> Server::serve(std::unique_ptr<io::Stream> stream) {
@@ -89,6 +115,7 @@ io::Task<> Server::converse(ServerConnection& connection) {
 void Server::stop_accepting() {
   draining_ = true;
   listener_->close();
+  acceptor_.cancel();
   for (Open* open = first_; open != nullptr; open = open->next) {
     if (open->connection.idle()) {
       open->context.cancel();

@@ -51,15 +51,15 @@ class Server {
 
   [[nodiscard]] io::Address address() const { return listener_->address(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
-  // Connections closed as they arrived, for the limit; times accepting paused for lack of
-  // descriptors.
-  [[nodiscard]] std::uint64_t turned_away() const { return turned_away_; }
+  // Times accepting paused at the limit of connections, and for lack of descriptors.
+  [[nodiscard]] std::uint64_t times_full() const { return full_; }
   [[nodiscard]] std::uint64_t pauses() const { return listener_->pauses(); }
   [[nodiscard]] bool draining() const { return draining_; }
 
  private:
   struct Open;
   io::Task<> accept_loop();
+  io::Task<bool> make_room();  // false: cancelled
   io::Task<> serve(std::unique_ptr<io::Stream> stream);
   io::Task<> converse(ServerConnection& connection);
 
@@ -70,7 +70,8 @@ class Server {
   io::TaskGroup acceptor_;
   io::TaskGroup connections_;
   Open* first_ = nullptr;
-  std::uint64_t turned_away_ = 0;
+  std::uint64_t full_ = 0;
+  Instant tell_full_{};  // not to log it again before
   bool draining_ = false;
 };
 

@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kFirstBuffer = std::size_t{2} * 1024;
+constexpr std::size_t kBodyStep = std::size_t{64} * 1024;
 constexpr std::size_t kKeptBuffer = std::size_t{8} * 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -184,17 +185,17 @@ io::Task<Result<std::string_view>> ServerConnection::receive_body() {
   co_return whole_body();
 }
 
+// Memory follows the bytes, not what the head announces: who only announces holds nothing.
 io::Task<Result<void>> ServerConnection::read_length_body(std::size_t length) {
-  TDN_CO_TRY_VOID(charge(length));
   const std::size_t end = body_begin_ + length;
-  if (end > received_) {
-    make_room(end - received_);
-  }
+  TDN_CO_TRY_VOID(charge(received_ - body_begin_));
   while (received_ < end) {
+    make_room(std::min(end - received_, std::max(kBodyStep, received_)));
     TDN_CO_TRY(const std::size_t count, co_await receive(limits_.body));
     if (count == 0) {
       co_return fail(Code::kClosed, "the client left in the middle of a request body");
     }
+    TDN_CO_TRY_VOID(charge(std::min(count, end - (received_ - count))));
   }
   body_end_ = rest_ = end;
   co_return Result<void>{};

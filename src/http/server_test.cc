@@ -153,15 +153,45 @@ TEST_F(ServerTest, DrainClosesIdleOnesAndCancelsWhatOutlivesTheGrace) {
   server.reset();
 }
 
-TEST_F(ServerTest, TurnsConnectionsAwayBeyondItsLimit) {
+TEST_F(ServerTest, ClientsBeyondTheLimitWaitUntilThereIsRoom) {
   limits.connections = 1;
   start();
   std::unique_ptr<io::Stream> first = listener->connect();
+  const io::Slice hang("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
+  ASSERT_GT(first->try_write(std::span(&hang, 1)), 0);
   std::unique_ptr<io::Stream> second = listener->connect();
   test.settle();
-  EXPECT_TRUE(second->peer_gone());
-  EXPECT_FALSE(first->peer_gone());
-  EXPECT_EQ(server->turned_away(), 1U);
+  EXPECT_EQ(server->connections(), 1U);
+  EXPECT_EQ(server->times_full(), 1U);
+  EXPECT_FALSE(second->peer_gone());
+  first->abort();
+  test.advance(1s);
+  EXPECT_EQ(server->connections(), 1U);
+  EXPECT_FALSE(second->peer_gone()) << "it is served now";
+}
+
+TEST_F(ServerTest, AConnectionBetweenRequestsGivesWayAtTheLimit) {
+  limits.connections = 1;
+  start();
+  std::unique_ptr<io::Stream> idle = listener->connect();
+  std::unique_ptr<io::Stream> next = listener->connect();
+  test.advance(1s);
+  EXPECT_TRUE(idle->peer_finished() || idle->peer_gone());
+  EXPECT_FALSE(next->peer_finished() || next->peer_gone());
+}
+
+TEST_F(ServerTest, StopsWhileClientsWait) {
+  limits.connections = 1;
+  start();
+  std::unique_ptr<io::Stream> first = listener->connect();
+  const io::Slice hang("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
+  ASSERT_GT(first->try_write(std::span(&hang, 1)), 0);
+  std::unique_ptr<io::Stream> second = listener->connect();
+  test.settle();
+  test.group.spawn(server->drain(1s));
+  test.advance(2s);
+  EXPECT_EQ(server->connections(), 0U);
+  server.reset();
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ struct UpstreamConnection final : io::StreamWatcher {
   std::unique_ptr<io::Stream> stream;
   codec::ResponseParser parser;
   ByteBuffer head;  // of the answer, and what came with it
+  ByteBuffer rest;  // of a read that held more than one piece of body
   Instant idle_since{};
   bool dead = false;
 };
@@ -206,9 +207,24 @@ io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
     deadline.set(context.loop().now() + upstream_.limits_.between_bytes);
     unread_ = {scratch.data(), static_cast<std::size_t>(count)};
     if (std::optional<Result<Piece>> piece = decode()) {
+      keep_unread();
       co_return *std::move(piece);
     }
   }
+}
+
+// Whoever got a piece may wait before asking for the next, and meanwhile others read into the
+// thread's scratch: what is left of this read moves to memory of its own.
+void Exchange::keep_unread() {
+  if (unread_.empty()) {
+    return;
+  }
+  ByteBuffer& kept = connection_->rest;
+  kept.clear();
+  kept.append(bytes_of(unread_));
+  kept.grow(kScratchPadding);
+  kept.trim(kScratchPadding);
+  unread_ = text_of(kept.view());
 }
 
 Exchange::Piece Exchange::take_whole_body() {
@@ -270,6 +286,7 @@ void Upstream::give_back(std::unique_ptr<UpstreamConnection> connection) {
   if (connection->head.size() > kKeptHead) {
     connection->head = {};
   }
+  connection->rest = {};
   connection->idle_since = loop_.now();
   stream.watch(connection.get());
   idle_.push_back(std::move(connection));

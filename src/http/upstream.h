@@ -70,6 +70,7 @@ class Exchange {
   // What was received and not yet decoded. Nothing: more must be received first.
   [[nodiscard]] std::optional<Result<Piece>> decode();
   [[nodiscard]] io::Task<Result<Piece>> receive_body();
+  void keep_unread();
   [[nodiscard]] io::Task<Result<void>> finish_sending(io::MaybeTask<Result<void>> sending);
   [[nodiscard]] Error lost(const Error& error) const;
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "io/event.h"
 #include "io/pipe.h"
 #include "io/test_loop.h"
 
@@ -278,6 +279,52 @@ TEST_F(UpstreamTest, ABodyThatIsNotAllThereIsNotTakenWhole) {
     test.settle();
     EXPECT_EQ(outcome, "in pieces") << answer;
   }
+}
+
+// Reads a body piece by piece and waits for `go` between them, as a relay waits for its client.
+io::Task<> read_slowly(Upstream& upstream, io::Event& go, std::string& body) {
+  Result<Exchange> exchange = co_await upstream.open();
+  const io::Slice slice("GET / HTTP/1.1\r\n\r\n");
+  const Result<void> sent = co_await exchange->send(std::span(&slice, 1));
+  const Result<const codec::ResponseHead*> head = co_await exchange->read_head();
+  EXPECT_TRUE(sent && head);
+  while (true) {
+    const Result<Exchange::Piece> piece = co_await exchange->read_body();
+    EXPECT_TRUE(piece.has_value());
+    if (!piece || !*piece) {
+      co_return;
+    }
+    body.append(**piece);
+    const io::Wake wake = co_await go.wait();
+    EXPECT_EQ(wake, io::Wake::kReady);
+  }
+}
+
+// All connections of a thread read into the same memory.
+TEST_F(UpstreamTest, WhatIsLeftOfAReadOutlivesWhatOthersRead) {
+  io::Event go_first;
+  io::Event go_second;
+  std::string first;
+  std::string second;
+  test.group.spawn(read_slowly(upstream, go_first, first));
+  test.group.spawn(read_slowly(upstream, go_second, second));
+  test.settle();
+  for (std::size_t i : {0, 1}) {
+    far_writes(i, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+  }
+  test.settle();
+  far_writes(0, "3\r\nabc\r\n3\r\ndef\r\n3\r\nghi\r\n0\r\n\r\n");
+  test.settle();
+  far_writes(1, "3\r\nABC\r\n3\r\nDEF\r\n3\r\nGHI\r\n0\r\n\r\n");
+  test.settle();
+  for (int i = 0; i < 3; ++i) {
+    go_first.set();
+    test.settle();
+    go_second.set();
+    test.settle();
+  }
+  EXPECT_EQ(first, "abcdefghi");
+  EXPECT_EQ(second, "ABCDEFGHI");
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ void LocalNetwork::stop() {
     return;
   }
   stopping_ = true;
-  stop_began_ = loop_.now();
+  // A signal arrives before the turn begins: the loop's own time is that of the turn before.
+  stop_began_ = loop_.clock().now();
   say_("\nstopping; open streams get 5 s (Ctrl-C again: at once)\n");
   changed_.set();
 }
