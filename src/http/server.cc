@@ -8,6 +8,8 @@
 
 namespace tdn::http {
 
+using namespace std::chrono_literals;
+
 // An open connection in the server's list, for as long as `serve` runs.
 struct Server::Open {
   Open(Server& its_server, ServerConnection& its_connection, io::Context& its_context)
@@ -45,35 +47,36 @@ void Server::start() { acceptor_.spawn(accept_loop()); }
 
 io::Task<> Server::accept_loop() {
   while (true) {
-    if (connections_.size() >= limits_.connections && !co_await make_room()) {
-      co_return;
-    }
     Result<std::unique_ptr<io::Stream>> stream = co_await listener_->accept();
     if (!stream) {
       co_return;  // closed or cancelled: the server stops
+    }
+    if (connections_.size() >= limits_.connections && !co_await make_room()) {
+      co_return;
     }
     connections_.spawn(serve(std::move(*stream)));
   }
 }
 
-// At the limit the next clients wait in the listener's queue. Connections between two requests give
-// way to them.
+// At the limit the next client waits, those after it in the listener's queue. Connections that say
+// nothing for a second give way to them.
 io::Task<bool> Server::make_room() {
   ++full_;
   io::Context& context = co_await io::this_context();
   const Instant now = context.loop().now();
   if (now >= tell_full_) {
-    tell_full_ = now + std::chrono::minutes(1);
-    log_warning("http", "all connections are in use: new clients wait; raise the limit of open files",
-             {{"connections", limits_.connections}});
+    tell_full_ = now + 1min;
+    log_warning("http",
+                "all connections are in use: new clients wait; raise the limit of open files",
+                {{"connections", limits_.connections}});
   }
   while (connections_.size() >= limits_.connections) {
     for (Open* open = first_; open != nullptr; open = open->next) {
-      if (open->connection.idle()) {
+      if (open->connection.idle() && open->connection.idle_since() <= context.loop().now() - 1s) {
         open->context.cancel();
       }
     }
-    const io::DeadlineScope look_again(context, context.loop().now() + std::chrono::seconds(1));
+    const io::DeadlineScope look_again(context, context.loop().now() + 1s);
     const io::Wake wake = co_await connections_.shrink_to(limits_.connections - 1);
     if (wake == io::Wake::kCancelled) {
       co_return false;

@@ -81,6 +81,7 @@ io::Task<Result<bool>> ServerConnection::read_head() {
   body_begin_ = body_end_ = rest_ = 0;
   idle_ = received_ == 0;
   io::Context& context = co_await io::this_context();
+  idle_since_ = context.loop().now();
   // From the first byte on the head has to come in time; before it the connection is idle.
   io::DeadlineScope deadline(context, context.loop().now() + (idle_ ? limits_.idle : limits_.head));
   while (true) {

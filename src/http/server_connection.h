@@ -64,6 +64,8 @@ class ServerConnection {
   [[nodiscard]] const codec::RequestHead& head() const { return parser_.head(); }
   // Between requests, nothing received of the next one.
   [[nodiscard]] bool idle() const { return idle_; }
+  // Since when nothing was received; of an idle one.
+  [[nodiscard]] Instant idle_since() const { return idle_since_; }
 
   // The whole body, de-chunked, followed by `kScratchPadding` readable bytes; empty if there is
   // none. Sends `100 Continue` first if the client waits for it. Valid, like head(), until
@@ -155,6 +157,7 @@ class ServerConnection {
   std::optional<std::uint64_t> answer_left_;
   std::uint64_t bytes_out_ = 0;
   bool idle_ = true;
+  Instant idle_since_ = kNever;
   bool keep_alive_ = false;
   bool body_read_ = false;
   bool is_head_request_ = false;

@@ -259,8 +259,8 @@ test('256 descriptors under 1,000 clients: those served are served right, and th
     ),
   );
   const served = outcomes.filter((status) => status === 200).length;
-  // Turned away at the door, or told that no connection to the engine could be made.
-  expect(outcomes.filter((status) => ![200, 0, 502, 503].includes(status))).toEqual([]);
+  // Nobody is sent away at the door; some are told that no connection to the engine could be made.
+  expect(outcomes.filter((status) => ![200, 502, 503].includes(status))).toEqual([]);
   expect(served).toBeGreaterThanOrEqual(64); // as many as the endpoint takes at once
   expect((await send(edge.gateway, chat(edge))).status).toBe(200);
   const after = totals(usage(edge.state));
