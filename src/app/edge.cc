@@ -201,6 +201,10 @@ Result<void> run(const EdgeCommand& asked) {
     command.shards = static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   }
   if (!command.ready_file.empty()) {
+    // Whoever waits for the file would wait for ever: better no start.
+    const std::string trial = command.ready_file + ".trial";
+    TDN_TRY_VOID(local::write_private(trial, ""));
+    local::remove_file(trial);
     local::remove_file(command.ready_file);
   }
   raise_descriptor_limit();

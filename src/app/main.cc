@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,5 +51,11 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
                                                   std::getenv("HOME"))};          // NOLINT
   const app::Command command =
       app::parse_command_line(std::vector<std::string>(argv + 1, argv + argc), environment);
-  return std::visit(Execute(), command);
+  const int status = std::visit(Execute(), command);
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fputs("tdn: the output could not be written; is the disk full?\n", stderr);
+    return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
+  }
+  return status;
 }

@@ -37,6 +37,19 @@ Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir) {
   return files;
 }
 
+namespace {
+
+// A segment's space is zeros until it is written.
+std::uint64_t bytes_written_behind(ByteView segment, std::uint64_t offset) {
+  std::uint64_t end = segment.size();
+  while (end > offset && segment[end - 1] == 0) {
+    --end;
+  }
+  return end - offset;
+}
+
+}  // namespace
+
 Result<SegmentScan> scan_file(io::Disk& disk, const JournalFiles& files, std::size_t index,
                               Liveness liveness, const FrameVisitor& visit) {
   const JournalFile& file = files.segments[index];
@@ -62,7 +75,7 @@ Result<SegmentScan> scan_file(io::Disk& disk, const JournalFiles& files, std::si
                                     return visit(frame, offset);
                                   });
     if (end) {
-      return SegmentScan{*header, *end};
+      return SegmentScan{*header, *end, last ? bytes_written_behind(bytes, end->offset) : 0};
     }
     if (attempt == attempts || end.error().code() != Code::kCorrupt) {
       return fail(end.error().with(file.path));

@@ -30,6 +30,8 @@ struct JournalFiles {
 struct SegmentScan {
   SegmentHeader header;
   ScanEnd end;
+  // Bytes of a batch that was cut short, behind the last good frame of the last segment.
+  std::uint64_t torn_bytes = 0;
 };
 
 using FrameVisitor = std::function<Result<void>(const Frame&, std::uint64_t offset)>;

@@ -101,6 +101,13 @@ Result<Journal::Recovered> Journal::replay() {
     }
     log_ = scan.header.log;
     recovered.end_offset = scan.end.offset;
+    if (scan.torn_bytes > 0) {
+      log_warning("books",
+                  "dropped a batch that was cut short: nobody was told that it was written",
+                  {{"file", files.segments[i].path},
+                   {"offset", scan.end.offset},
+                   {"bytes", scan.torn_bytes}});
+    }
     segments_.push_back({files.segments[i], last_seq});
     if (last && scan.end.next_lsn < replica_.next_lsn()) {
       return fail(

@@ -115,6 +115,7 @@ Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream&
     return fail(first.error().with(files.segments.front().path));
   }
   TDN_TRY(Replica replica, state_before(disk, files, *first));
+  SegmentScan torn;  // the last segment's is the one that may be
   for (std::size_t i = 0; i < files.segments.size(); ++i) {
     std::uint64_t frames = 0;
     const std::uint64_t seq_before = replica.last_seq();
@@ -124,6 +125,7 @@ Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream&
       return frame.lsn < replica.next_lsn() ? Result<void>{} : replica.apply(entry, frame.payload);
     };
     TDN_TRY(const SegmentScan scan, scan_file(disk, files, i, Liveness::kLive, visit));
+    torn = scan;
     if (scan.header.edge != first->edge || scan.header.log != first->log) {
       return fail(Code::kCorrupt, fmt::format("{}: damaged at offset 16: of another edge or log",
                                               files.segments[i].path));
@@ -134,6 +136,13 @@ Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream&
                        replica.last_seq() == seq_before
                            ? ""
                            : fmt::format(" (seq {} to {})", seq_before + 1, replica.last_seq()));
+  }
+  if (torn.torn_bytes > 0) {
+    out << fmt::format(
+        "{}: torn tail at offset {}, {} bytes: a batch that a crash cut short, or that is being "
+        "written "
+        "just now; the next start drops it\n",
+        files.segments.back().path, torn.end.offset, torn.torn_bytes);
   }
   out << fmt::format("{}: edge {}, epoch {}, {} records, {} requests open\n", dir,
                      to_string(replica.edge()), replica.epoch(), replica.last_seq(),

@@ -60,6 +60,26 @@ TEST(Journal, CheckNamesTheFileAndTheOffsetOfDamage) {
       << said.err;
 }
 
+// A crash may leave part of a batch behind the last whole one: whole, but not silent.
+TEST(Journal, CheckTellsOfATornTail) {
+  const TestFolder folder;
+  {
+    TestEdge edge(folder.path());
+    edge.request(9, 1, 0, 1);
+    edge.stop();
+  }
+  const Said whole = run(journal_check, folder.path());
+  EXPECT_EQ(whole.out.find("torn"), std::string::npos) << whole.out;
+  std::fstream file(folder.path() + std::string(kSegment),
+                    std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put('\x55');
+  file.close();
+  const Said torn = run(journal_check, folder.path());
+  EXPECT_EQ(torn.status, 0) << torn.err;
+  EXPECT_NE(torn.out.find("torn tail at offset "), std::string::npos) << torn.out;
+}
+
 TEST(Journal, DumpIsOneValidJsonObjectPerFrame) {
   const TestFolder folder;
   TestEdge edge(folder.path());

@@ -280,11 +280,12 @@ Error Gateway::note_failure(route::EndpointState& state, Error error, const io::
 Error Gateway::upstream_error(Error error) {
   switch (error.code()) {
     case Code::kTimeout:
-      return {Code::kUpstreamTimeout, "the engine did not answer in time"};
+      return {Code::kUpstreamTimeout,
+              "the engine did not answer in time; retry, or ask for a shorter answer"};
     case Code::kUnavailable:
-      return {Code::kUpstreamError, "no engine could be reached"};
+      return {Code::kUpstreamError, "no engine could be reached; retry shortly"};
     case Code::kClosed:
-      return {Code::kUpstreamError, "the engine's connection broke"};
+      return {Code::kUpstreamError, "the engine's connection broke; send the request again"};
     default:
       return error;
   }

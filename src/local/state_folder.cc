@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -69,6 +70,13 @@ Result<Secret> StateFolder::demo_key(Random& random) const {
   }
   if (!text) {
     return fail(std::move(text).error());
+  }
+  // However the file came here: others are not to read it.
+  if (::chmod(path.c_str(), 0600) != 0) {
+    return fail(Code::kInvalid,
+                fmt::format("{} belongs to somebody else: remove it, or give it back "
+                            "to whoever runs this",
+                            path));
   }
   while (text->ends_with('\n')) {
     text->pop_back();
