@@ -41,11 +41,11 @@ class CborCursor {
     head(2, value.size());
     raw(value);
   }
-  template <std::size_t N>
-  void bytes(const std::array<std::uint8_t, N>& value) {
-    head(2, N);
-    std::memcpy(at_, value.data(), N);
-    at_ += N;
+  template <std::size_t kSize>
+  void bytes(const std::array<std::uint8_t, kSize>& value) {
+    head(2, kSize);
+    std::memcpy(at_, value.data(), kSize);
+    at_ += kSize;
   }
   void text(std::string_view value) {
     head(3, value.size());
