@@ -147,14 +147,12 @@ io::MaybeTask<Result<std::string_view>> ServerConnection::read_body() {
     return whole_body();
   }
   const codec::Framing framing = head().framing();
-  if (framing.kind != codec::BodyKind::kLength || framing.length > received_ - rest_) {
+  if (framing.kind != codec::BodyKind::kLength || framing.length > limits_.body_bytes ||
+      framing.length > received_ - rest_) {
     return receive_body();
   }
   // It came together with the head.
   const auto length = static_cast<std::size_t>(framing.length);
-  if (length > limits_.body_bytes) {
-    return receive_body();  // says so
-  }
   if (const Result<void> charged = charge(length); !charged) {
     return fail(charged.error());
   }

@@ -138,9 +138,7 @@ TEST_F(ServerTest, AKeptConnectionIsClosedQuietlyAfterItsIdleTimeAndNotBefore) {
 TEST_F(ServerTest, DrainClosesIdleOnesAndCancelsWhatOutlivesTheGrace) {
   start();
   std::unique_ptr<io::Stream> idle = listener->connect();
-  std::unique_ptr<io::Stream> busy = listener->connect();
-  const io::Slice slice("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
-  ASSERT_GT(busy->try_write(std::span(&slice, 1)), 0);
+  std::unique_ptr<io::Stream> busy = connect_and_hang();
   test.settle();
   ASSERT_EQ(server->connections(), 2U);
   test.group.spawn(server->drain(5s));
@@ -156,9 +154,7 @@ TEST_F(ServerTest, DrainClosesIdleOnesAndCancelsWhatOutlivesTheGrace) {
 TEST_F(ServerTest, ClientsBeyondTheLimitWaitUntilThereIsRoom) {
   limits.connections = 1;
   start();
-  std::unique_ptr<io::Stream> first = listener->connect();
-  const io::Slice hang("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
-  ASSERT_GT(first->try_write(std::span(&hang, 1)), 0);
+  std::unique_ptr<io::Stream> first = connect_and_hang();
   std::unique_ptr<io::Stream> second = listener->connect();
   test.settle();
   EXPECT_EQ(server->connections(), 1U);
@@ -185,9 +181,7 @@ TEST_F(ServerTest, AConnectionThatSaysNothingGivesWayAtTheLimit) {
 TEST_F(ServerTest, StopsWhileClientsWait) {
   limits.connections = 1;
   start();
-  std::unique_ptr<io::Stream> first = listener->connect();
-  const io::Slice hang("GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
-  ASSERT_GT(first->try_write(std::span(&hang, 1)), 0);
+  std::unique_ptr<io::Stream> first = connect_and_hang();
   std::unique_ptr<io::Stream> second = listener->connect();
   test.settle();
   test.group.spawn(server->drain(1s));

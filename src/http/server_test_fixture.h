@@ -186,6 +186,12 @@ class ServerFixture : public ::testing::Test {
       all.append(buffer.data(), *count);
     }
   }
+  // A client whose request is answered by nobody.
+  std::unique_ptr<io::Stream> connect_and_hang() {
+    std::unique_ptr<io::Stream> client = listener->connect();
+    put(*client, "GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
+    return client;
+  }
   // All at once, without waiting.
   static void put(io::Stream& client, std::string_view bytes) {
     const io::Slice slice(bytes);

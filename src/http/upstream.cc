@@ -109,8 +109,24 @@ io::Task<Result<void>> Exchange::finish_sending(io::MaybeTask<Result<void>> send
   co_return sent;
 }
 
+// What came after a wait, in the thread's scratch; empty at the engine's end. Nothing: wait again.
+std::optional<Result<std::string_view>> Exchange::take_arrived(io::Wake wake,
+                                                               std::string_view doing) {
+  if (const Result<void> waited = io::to_result(wake, doing); !waited) {
+    return Result<std::string_view>(fail(lost(waited.error())));
+  }
+  const std::span<char> scratch = thread_scratch();
+  const ssize_t count = connection_->stream->try_read(scratch);
+  if (count == io::kWouldBlock) {
+    return std::nullopt;
+  }
+  if (count == io::kFailed) {
+    return Result<std::string_view>(fail(lost(connection_->stream->error())));
+  }
+  return Result<std::string_view>({scratch.data(), static_cast<std::size_t>(count)});
+}
+
 io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_request) {
-  io::Stream& stream = *connection_->stream;
   ByteBuffer& received = connection_->head;
   received.clear();
   codec::ResponseParser& parser = connection_->parser;
@@ -118,24 +134,20 @@ io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_re
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.first_byte);
   while (true) {
-    const Result<void> arrived =
-        io::to_result(co_await stream.readable(), "waiting for the engine's answer");
+    const io::Wake wake = co_await connection_->stream->readable();
+    const std::optional<Result<std::string_view>> arrived =
+        take_arrived(wake, "waiting for the engine's answer");
     if (!arrived) {
-      co_return fail(lost(arrived.error()));
-    }
-    const std::span<char> scratch = thread_scratch();
-    const ssize_t count = stream.try_read(scratch);
-    if (count == io::kWouldBlock) {
       continue;
     }
-    if (count == io::kFailed) {
-      co_return fail(lost(stream.error()));
+    if (!*arrived) {
+      co_return fail(arrived->error());
     }
-    if (count == io::kEnd) {
+    if ((*arrived)->empty()) {
       co_return fail(lost({Code::kClosed, "the engine closed the connection without an answer"}));
     }
     answered_ = true;
-    received.append(bytes_of({scratch.data(), static_cast<std::size_t>(count)}));
+    received.append(bytes_of(**arrived));
     TDN_CO_TRY(const bool whole, parser.parse(text_of(received.view()), upstream_.known_answer_));
     if (whole) {
       break;
@@ -181,31 +193,26 @@ io::MaybeTask<Result<Exchange::Piece>> Exchange::read_body() {
 }
 
 io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
-  io::Stream& stream = *connection_->stream;
   io::Context& context = co_await io::this_context();
   io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.between_bytes);
   while (true) {
-    const Result<void> arrived =
-        io::to_result(co_await stream.readable(), "waiting for more of the engine's answer");
+    const io::Wake wake = co_await connection_->stream->readable();
+    const std::optional<Result<std::string_view>> arrived =
+        take_arrived(wake, "waiting for more of the engine's answer");
     if (!arrived) {
-      co_return fail(lost(arrived.error()));
-    }
-    const std::span<char> scratch = thread_scratch();
-    const ssize_t count = stream.try_read(scratch);
-    if (count == io::kWouldBlock) {
       continue;
     }
-    if (count == io::kFailed) {
-      co_return fail(lost(stream.error()));
+    if (!*arrived) {
+      co_return fail(arrived->error());
     }
-    if (count == io::kEnd) {
+    if ((*arrived)->empty()) {
       TDN_CO_TRY_VOID(decoder_.end());
       keep_alive_ = false;
       complete_ = true;
       co_return Piece(std::nullopt);
     }
     deadline.set(context.loop().now() + upstream_.limits_.between_bytes);
-    unread_ = {scratch.data(), static_cast<std::size_t>(count)};
+    unread_ = **arrived;
     if (std::optional<Result<Piece>> piece = decode()) {
       keep_unread();
       co_return *std::move(piece);

@@ -67,6 +67,8 @@ class Exchange {
  private:
   friend class Upstream;
   Exchange(Upstream& upstream, std::unique_ptr<UpstreamConnection> connection, bool reused);
+  [[nodiscard]] std::optional<Result<std::string_view>> take_arrived(io::Wake wake,
+                                                                     std::string_view doing);
   // What was received and not yet decoded. Nothing: more must be received first.
   [[nodiscard]] std::optional<Result<Piece>> decode();
   [[nodiscard]] io::Task<Result<Piece>> receive_body();
@@ -77,7 +79,7 @@ class Exchange {
   Upstream& upstream_;
   std::unique_ptr<UpstreamConnection> connection_;
   codec::BodyDecoder decoder_;
-  std::string_view unread_;  // received, not yet decoded: beside the head or in the scratch
+  std::string_view unread_;  // received, not yet decoded: in the connection's own memory
   bool reused_;
   bool answered_ = false;  // at least one byte was received
   bool complete_ = false;

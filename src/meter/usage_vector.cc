@@ -46,15 +46,6 @@ void UsageVector::set(TokenClass token_class, std::uint64_t count) {
   }
 }
 
-void UsageVector::raise_to(const UsageVector& other) {
-  other.for_each_slot(
-      [&](std::size_t slot) { set_slot(slot, std::max(known_[slot], other.known_[slot])); });
-  for (const auto& [number, theirs] : other.others_) {
-    const auto token_class = static_cast<TokenClass>(number);
-    set(token_class, std::max(count(token_class), theirs));
-  }
-}
-
 TokenTotals UsageVector::totals() const {
   TokenTotals totals;
   for_each_slot([&](std::size_t slot) {

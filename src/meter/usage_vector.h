@@ -49,10 +49,6 @@ class UsageVector {
   [[nodiscard]] std::uint64_t count(TokenClass token_class) const;
   void set(TokenClass token_class, std::uint64_t count);
 
-  // Each class becomes the larger of both. Engines report cumulative counts, possibly in several
-  // events and not in order; the largest seen is the truth.
-  void raise_to(const UsageVector& other);
-
   [[nodiscard]] TokenTotals totals() const;
   [[nodiscard]] bool empty() const { return counted_ == 0 && others_.empty(); }
   // Whether a class is counted that this version does not know: the record cannot be rated.

@@ -60,26 +60,6 @@ RC_GTEST_PROP(UsageVector, HoldsWhatAMapWouldHoldInAscendingOrder,
   RC_ASSERT(usage.empty() == model.empty());
 }
 
-RC_GTEST_PROP(UsageVector, RaisingIsTheSameInAnyOrder,
-              (const std::vector<std::pair<std::uint8_t, std::uint8_t>>& a,
-               const std::vector<std::pair<std::uint8_t, std::uint8_t>>& b)) {
-  UsageVector first;
-  UsageVector second;
-  for (const auto& [number, count] : a) {
-    first.set(token_class(number), count);
-  }
-  for (const auto& [number, count] : b) {
-    second.set(token_class(number), count);
-  }
-  UsageVector one = first;
-  one.raise_to(second);
-  UsageVector other = second;
-  other.raise_to(first);
-  RC_ASSERT(one == other);
-  one.raise_to(first);
-  RC_ASSERT(one == other);
-}
-
 // The numbers of the record format's worked example.
 TEST(ListPrice, ChargesTheWorkedExample) {
   const ListPrice price{.currency = {{'U', 'S', 'D'}},
