@@ -206,7 +206,10 @@ io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
       co_return fail(arrived->error());
     }
     if ((*arrived)->empty()) {
-      TDN_CO_TRY_VOID(decoder_.end());
+      if (!decoder_.end()) {
+        co_return fail(
+            lost({Code::kUpstreamError, "the engine broke off in the middle of its answer"}));
+      }
       keep_alive_ = false;
       complete_ = true;
       co_return Piece(std::nullopt);

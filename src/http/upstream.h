@@ -50,7 +50,7 @@ class Exchange {
       bool to_head_request = false);
   // The next piece of body without its framing, valid until the next suspension and followed by
   // kScratchPadding readable bytes; nullopt at the end. Errors: kTimeout (`between_bytes`), kClosed
-  // (the body broke off), upstream_error, kCancelled.
+  // (reset), upstream_error (the body broke off, or is malformed), kCancelled.
   using Piece = std::optional<std::string_view>;
   [[nodiscard]] io::MaybeTask<Result<Piece>> read_body();
   // The whole body, if all of it came together with the head; then nothing is left to read. Valid
