@@ -13,13 +13,14 @@ function(tdn_library NAME)
     target_link_libraries(tdn_${NAME} PUBLIC tdn::${module})
   endforeach()
   target_link_libraries(tdn_${NAME} PRIVATE ${ARG_PRIVATE})
+  tdn_precompiled(tdn_${NAME} tdn_precompiled_code)
 
   if(TDN_TESTS AND ARG_TESTS)
     add_executable(${NAME}_test ${ARG_TESTS})
     target_link_libraries(${NAME}_test PRIVATE tdn::${NAME} ${ARG_TEST_LIBRARIES} GTest::gmock
                           GTest::gtest_main rapidcheck)
-    # GoogleTest's and RapidCheck's macros are not written to our warning level.
-    target_compile_options(${NAME}_test PRIVATE -Wno-global-constructors -Wno-sign-conversion)
+    target_compile_options(${NAME}_test PRIVATE ${TDN_TEST_OPTIONS})
+    tdn_precompiled(${NAME}_test tdn_precompiled_tests)
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
   endif()
   if(TDN_FUZZ)

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros # what ccache needs to know precompiled headers again
 export NINJA_STATUS='[%f/%t] '
 
 # Configures a preset unless it is; later ninja re-runs cmake by itself where a CMake file changed, so

@@ -44,6 +44,8 @@ checked() {
 checked_files() {
   configure_preset asan
   step "files-$1" "listing files" ninja -C "$ROOT/build/asan" build.ninja || return
+  step "headers-$1" "precompiling headers of others" ninja -C "$ROOT/build/asan" \
+    CMakeFiles/tdn_precompiled_{code,tests}.dir/cmake_pch.hxx.pch || return
   TAIL=100 counted "$1" "$2" python3 "$ROOT/tools/check_files.py" "$1" "$ROOT/build/asan"
 }
 
