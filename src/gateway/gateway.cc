@@ -141,11 +141,16 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     if (served) {
       co_return served;
     }
-    if (served.error().retry() == Retry::kNo || request.answered) {
+    const bool final = served.error().retry() == Retry::kNo || request.answered;
+    // That one engine is well but busy says more to the client than that another is away.
+    const bool less = served.error().code() == Code::kZoneUnavailable && last &&
+                      last->code() == Code::kOverloaded;
+    if (final || !less) {
       last.emplace(std::move(served).error());
+    }
+    if (final) {
       break;
     }
-    last.emplace(std::move(served).error());
   }
   if (request.admission) {
     // Dispatched, and nothing came of it: one record, nothing billed.
@@ -283,7 +288,8 @@ Error Gateway::upstream_error(Error error) {
       return {Code::kUpstreamTimeout,
               "the engine did not answer in time; retry, or ask for a shorter answer"};
     case Code::kUnavailable:
-      return {Code::kUpstreamError, "no engine could be reached; retry shortly"};
+      return {Code::kZoneUnavailable, Origin::kUpstream, Retry::kOtherRoute,
+              "no permitted engine can be reached at the moment; retry shortly"};
     case Code::kClosed:
       return {Code::kUpstreamError, "the engine's connection broke; send the request again"};
     default:

@@ -108,6 +108,45 @@ TEST_F(GatewayTest, UsageIsAwaitedTwoSecondsAndThenEstimated) {
   EXPECT_EQ(record.verified.count(meter::TokenClass::kCharactersIn), kStream.size());
 }
 
+TEST_F(GatewayTest, UsageThatComesTooLateStillReachesTheClientThatAskedForIt) {
+  start();
+  const auto client = request(
+      R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]})");
+  begin_stream();
+  event(text_event(1));
+  event(finish_event(2));
+  test.advance(2s);
+  ASSERT_EQ(books.records.size(), 1U);
+  EXPECT_TRUE(has(read(*client), "finish_reason\":\"stop\""));
+  event(usage_event(2));
+  EXPECT_TRUE(has(read(*client), "\"usage\":"));
+  event(kDone);
+  write(engine(), "0\r\n\r\n");
+  test.settle();
+  const std::string last = read(*client);
+  EXPECT_TRUE(has(last, "[DONE]")) << last;
+  EXPECT_TRUE(last.ends_with("0\r\n\r\n")) << last;
+  EXPECT_EQ(books.records.size(), 1U);
+}
+
+TEST_F(GatewayTest, ASecondKeyIsRefusedForTwoReadersCouldPickDifferentOnes) {
+  start();
+  const auto client = request(kPlain, "Authorization: Bearer sk-tdn-other\r\n");
+  const std::string got = read(*client);
+  EXPECT_TRUE(has(got, "HTTP/1.1 401 ")) << got;
+  EXPECT_TRUE(has(got, "more than one API key")) << got;
+}
+
+TEST_F(GatewayTest, EnginesThatAreAwayAreNotCalledBusy) {
+  start();
+  engines.refusing = {1001, 1002};
+  const auto client = request(kPlain);
+  const std::string got = read(*client);
+  EXPECT_TRUE(has(got, "HTTP/1.1 503 ")) << got;
+  EXPECT_TRUE(has(got, "\"code\":\"zone_unavailable\"")) << got;
+  EXPECT_TRUE(has(got, "retry-after: ")) << got;
+}
+
 TEST_F(GatewayTest, AnEngineThatDiesMidStreamIsToldHonestly) {
   start();
   const auto client = request(kStream);
@@ -318,7 +357,7 @@ TEST_F(GatewayTest, AFencedTenantIsServedInItsZoneOnly) {
   engines.refusing = {1001};
   const auto client = request(kPlain);
   EXPECT_TRUE(engines.far.empty());
-  EXPECT_TRUE(has(read(*client), "HTTP/1.1 502 "));
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 503 "));
   const auto second = request(kPlain);
   const std::string got = read(*second);
   EXPECT_TRUE(has(got, "\"code\":\"zone_unavailable\"")) << got;

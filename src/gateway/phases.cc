@@ -106,6 +106,14 @@ bool equals_bearer(std::string_view scheme) {
   return codec::equals_ignoring_case(scheme, "bearer");
 }
 
+std::size_t times_given(const codec::RequestHead& head, std::string_view name) {
+  std::size_t times = 0;
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    times += codec::equals_ignoring_case(head[i].name, name) ? 1U : 0U;
+  }
+  return times;
+}
+
 std::optional<std::string_view> presented_key(const codec::RequestHead& head) {
   if (const auto authorization = head.find("authorization")) {
     const std::size_t space = authorization->find(' ');
@@ -157,6 +165,11 @@ Result<void> authenticate(Request& request) {
     if (!request.key->expires || request.arrived_wall < *request.key->expires) {
       return {};
     }
+  }
+  // Two parsers could pick different ones.
+  if (times_given(request.client.head(), "authorization") > 1 ||
+      times_given(request.client.head(), "x-api-key") > 1) {
+    return fail(Code::kInvalidApiKey, "more than one API key was given; send exactly one");
   }
   TDN_TRY(const domain::KeyIndex key,
           request.snapshot().authenticate(*presented, request.arrived_wall));

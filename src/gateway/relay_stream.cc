@@ -188,10 +188,41 @@ class StreamRelay {
       co_return;
     }
     early_.append(held_);
+    held_.clear();
     const io::Slice slice(early_);
-    const Result<void> sent = co_await request.client.end(std::span(&slice, 1));
+    const Result<void> sent = usage_late_ ? co_await request.client.write(std::span(&slice, 1))
+                                          : co_await request.client.end(std::span(&slice, 1));
     if (sent) {
       a_.gateway.delivered(*seq);
+      if (usage_late_) {
+        co_await pass_on_late();
+      }
+    }
+  }
+
+  // The record is settled on an estimate, but the engine may still say its usage and `[DONE]`: they
+  // are the client's. Bounded by the deadline that waiting for the books has set.
+  io::Task<> pass_on_late() {
+    bool more = true;
+    while (more && !follower_.done()) {
+      const Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
+      if (!piece || !*piece) {
+        break;
+      }
+      std::string& out = scratch();  // everything is held by now
+      more = follow(**piece, out).value_or(false);
+      const io::Slice slice(held_);
+      const Result<void> sent = co_await a_.request.client.write(std::span(&slice, 1));
+      held_.clear();
+      if (!sent) {
+        a_.request.client.abort();
+        co_return;
+      }
+    }
+    const io::Slice nothing{std::string_view()};
+    const Result<void> ended = co_await a_.request.client.end(std::span(&nothing, 1));
+    if (!ended) {
+      a_.request.client.abort();
     }
   }
 
@@ -227,6 +258,7 @@ class StreamRelay {
 
   Flow after_failure(Error error, io::Context& context) {
     if (follower_.finished() && !(context.cancelled() && context.reason() == Code::kClosed)) {
+      usage_late_ = error.code() == Code::kTimeout && !context.cancelled();
       return Flow::kComplete;  // the answer is whole; only its usage or its end is missing
     }
     if (context.cancelled()) {
@@ -282,6 +314,7 @@ class StreamRelay {
   std::string held_;
   std::optional<Error> error_;
   bool waiting_for_usage_ = false;
+  bool usage_late_ = false;  // it did not come in time
   bool timed_out_ = false;
 };
 
