@@ -1,6 +1,7 @@
 // What all shards of an edge know together about one endpoint: its health, how many requests are
-// under way, and whether it asked for a pause. Lock-free; any shard may call anything at any time.
-// The object outlives reloads (table.h), so a reload forgets neither health nor requests under way.
+// under way from here, what it or its site last reported, how quick it has been. Lock-free; any
+// shard may call anything at any time. The object outlives reloads (table.h), so a reload forgets
+// nothing of it.
 #pragma once
 
 #include <atomic>
@@ -12,15 +13,45 @@
 
 namespace tdn::route {
 
+// What an endpoint says of itself, or its site of it: from an engine's own metrics (the prober) or
+// from a peer (the agent). Loads count everybody's requests, ours too. A rate of 0 is not known.
+struct EndpointReport {
+  static constexpr std::uint32_t kMostCounted = 8'191;  // more are taken for as many
+
+  std::uint32_t running = 0;  // read or generated now
+  std::uint32_t waiting = 0;  // taken, not begun
+  std::uint32_t slots = 0;    // requests that are generated together; 0: not known
+  std::uint32_t prefill_ns_per_token = 0;
+  std::uint32_t decode_us_per_token = 0;  // between two tokens of one answer
+  // Of an endpoint that this edge does not probe itself: counts as a probe. Unknown: says nothing.
+  Health health = Health::kUnknown;
+};
+
 class alignas(64) EndpointState {
  public:
   struct LastFailure {
     Observation what = Observation::kAnswered;
     Instant when{};  // to the millisecond
   };
+  struct Reported {
+    EndpointReport report;  // without health
+    Instant when{};         // it was measured; to the millisecond
+    // Ours that were under way when it came: part of the report's counts, as far as we know.
+    std::uint32_t ours = 0;
+  };
+  // Bounds of what may be learned or reported; what lies outside is taken for the bound.
+  static constexpr std::uint32_t kSlowestPrefillNs = 1'000'000'000;
+  static constexpr std::uint32_t kSlowestDecodeUs = 60'000'000;
 
   void observe(Observation observation, Instant now);
   [[nodiscard]] Health health() const;
+
+  // `measured` is when the report was true: now less the age that came with it. A report older than
+  // the last one changes nothing.
+  void report(const EndpointReport& report, Instant measured, Instant now);
+  void report(const EndpointReport& report, Instant now) { this->report(report, now, now); }
+  // The last one; nothing if there was none.
+  [[nodiscard]] std::optional<Reported> reported() const;
 
   // The engine answered 429 or 503: it is well but wants nothing until then.
   void pause_until(Instant until);
@@ -31,6 +62,35 @@ class alignas(64) EndpointState {
   [[nodiscard]] std::uint32_t in_flight() const {
     return in_flight_.load(std::memory_order_relaxed);
   }
+  // Uncached prompt tokens of ours that it has not answered to yet.
+  [[nodiscard]] std::uint32_t pending_tokens() const {
+    return pending_tokens_.load(std::memory_order_relaxed);
+  }
+  // When something was last sent there; zero if never.
+  [[nodiscard]] Instant last_used() const {
+    return Instant(last_used_.load(std::memory_order_relaxed));
+  }
+
+  // From answers, as moving averages over about eight of them.
+  void learn_prefill(std::uint64_t ns_per_token);
+  void learn_decode(std::uint64_t us_per_token);
+  void learn_first_token(Duration waited);
+  // Of `expected` prompt tokens that should have been in its cache, `found` were.
+  void learn_cache(std::uint64_t expected, std::uint64_t found);
+
+  // Learned from answers, else as reported, else 0: not known.
+  [[nodiscard]] std::uint32_t prefill_ns_per_token() const;
+  [[nodiscard]] std::uint32_t decode_us_per_token() const;
+  // From dispatch to the first token, lately; 0: not known.
+  [[nodiscard]] std::uint32_t first_token_us() const {
+    return first_token_us_.load(std::memory_order_relaxed);
+  }
+  // How much of what should be in its cache is, in 1/1024.
+  static constexpr std::uint32_t kCacheSure = 1024;
+  static constexpr std::uint32_t kCacheAtFirst = 768;
+  [[nodiscard]] std::uint32_t cache_trust() const {
+    return cache_trust_.load(std::memory_order_relaxed);
+  }
 
   // Since start; nothing if none failed.
   [[nodiscard]] std::optional<LastFailure> last_failure() const;
@@ -38,32 +98,63 @@ class alignas(64) EndpointState {
  private:
   friend class InFlight;
 
+  // What a decision reads comes first and together.
   std::atomic<std::uint64_t> health_{0};  // a packed HealthState
   std::atomic<std::uint32_t> in_flight_{0};
+  std::atomic<std::uint32_t> pending_tokens_{0};
   std::atomic<std::int64_t> paused_until_{0};
+  std::atomic<std::int64_t> last_used_{0};
+  std::atomic<std::uint64_t> reported_load_{0};  // packed: when, running, waiting
+  std::atomic<std::uint32_t> reported_ours_{0};
+  std::atomic<std::uint32_t> reported_slots_{0};
+  std::atomic<std::uint32_t> prefill_ns_{0};  // learned, as the next
+  std::atomic<std::uint32_t> decode_us_{0};
+  std::atomic<std::uint32_t> reported_prefill_ns_{0};
+  std::atomic<std::uint32_t> reported_decode_us_{0};
+  std::atomic<std::uint32_t> cache_trust_{kCacheAtFirst};
+  std::atomic<std::uint32_t> first_token_us_{0};
   std::atomic<std::uint64_t> last_failure_{0};  // milliseconds since boot · 16 + observation + 1
 };
 
 // One request under way at an endpoint; over when destroyed. The state must outlive it.
 class InFlight {
  public:
+  struct Sent {
+    std::uint32_t tokens = 0;  // of its prompt that are not cached there, as estimated
+    Instant now{};
+  };
   // Nothing if `concurrency` requests are under way already: another shard was quicker.
   [[nodiscard]] static std::optional<InFlight> try_begin(EndpointState& state,
-                                                         std::uint32_t concurrency);
-  InFlight(InFlight&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+                                                         std::uint32_t concurrency, Sent sent);
+  [[nodiscard]] static std::optional<InFlight> try_begin(EndpointState& state,
+                                                         std::uint32_t concurrency) {
+    return try_begin(state, concurrency, Sent{});
+  }
+  InFlight(InFlight&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), tokens_(std::exchange(other.tokens_, 0)) {}
   InFlight& operator=(InFlight&& other) noexcept {
     std::swap(state_, other.state_);
+    std::swap(tokens_, other.tokens_);
     return *this;
   }
   ~InFlight() {
+    prefilled();
     if (state_ != nullptr) {
       state_->in_flight_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
 
+  // Its first token came: the prompt has been read.
+  void prefilled() {
+    if (tokens_ > 0) {
+      state_->pending_tokens_.fetch_sub(std::exchange(tokens_, 0), std::memory_order_relaxed);
+    }
+  }
+
  private:
-  explicit InFlight(EndpointState& state) : state_(&state) {}
+  InFlight(EndpointState& state, std::uint32_t tokens) : state_(&state), tokens_(tokens) {}
   EndpointState* state_;
+  std::uint32_t tokens_;
 };
 
 }  // namespace tdn::route

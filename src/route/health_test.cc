@@ -127,6 +127,82 @@ TEST(EndpointState, APauseIsOnlyEverLengthened) {
   EXPECT_EQ(state.paused_until(), kStart + 5s);
 }
 
+TEST(EndpointState, KeepsTheNewestReportAndWhatWasUnderWayThen) {
+  EndpointState state;
+  EXPECT_FALSE(state.reported().has_value());
+  const auto ours = InFlight::try_begin(state, 8);
+  state.report({.running = 3, .waiting = 2, .slots = 4, .prefill_ns_per_token = 70}, kStart - 250ms,
+               kStart);
+  state.report({.running = 9}, kStart - 251ms, kStart + 1ms);  // measured before: too late
+  const auto reported = state.reported();
+  ASSERT_TRUE(reported.has_value());
+  EXPECT_EQ(reported->report.running, 3U);
+  EXPECT_EQ(reported->report.waiting, 2U);
+  EXPECT_EQ(reported->report.slots, 4U);
+  EXPECT_EQ(reported->when, kStart - 250ms);
+  EXPECT_EQ(reported->ours, 1U);
+  state.report({.running = 1'000'000, .waiting = 1'000'000}, kStart + 2ms);
+  EXPECT_EQ(state.reported()->report.running, EndpointReport::kMostCounted);
+  EXPECT_EQ(state.reported()->report.waiting, EndpointReport::kMostCounted);
+  EXPECT_EQ(state.prefill_ns_per_token(), 70U) << "a report without a rate takes none away";
+}
+
+TEST(EndpointState, AReportOfAPeerSpeaksForTheEndpointsHealth) {
+  EndpointState state;
+  state.report({.health = Health::kDown}, kStart);
+  EXPECT_EQ(state.health(), Health::kDown);
+  state.report({}, kStart + 1ms);
+  EXPECT_EQ(state.health(), Health::kDown);
+  state.report({.health = Health::kUp}, kStart + 2ms);
+  EXPECT_EQ(state.health(), Health::kUp);
+}
+
+TEST(EndpointState, LearnsFromAnswersRatherThanFromReports) {
+  EndpointState state;
+  state.report({.prefill_ns_per_token = 500, .decode_us_per_token = 9}, kStart);
+  EXPECT_EQ(state.prefill_ns_per_token(), 500U);
+  EXPECT_EQ(state.decode_us_per_token(), 9U);
+  state.learn_prefill(100);
+  state.learn_decode(20);
+  EXPECT_EQ(state.prefill_ns_per_token(), 100U);
+  EXPECT_EQ(state.decode_us_per_token(), 20U);
+  for (int i = 0; i < 100; ++i) {
+    state.learn_prefill(1'000);
+  }
+  EXPECT_NEAR(state.prefill_ns_per_token(), 1'000, 10);
+  state.learn_prefill(UINT64_MAX);
+  EXPECT_LE(state.prefill_ns_per_token(), EndpointState::kSlowestPrefillNs);
+}
+
+TEST(EndpointState, LosesTrustInACacheThatForgets) {
+  EndpointState state;
+  EXPECT_EQ(state.cache_trust(), EndpointState::kCacheAtFirst);
+  for (int i = 0; i < 50; ++i) {
+    state.learn_cache(1'000, 0);
+  }
+  EXPECT_LT(state.cache_trust(), 10U);
+  for (int i = 0; i < 100; ++i) {
+    state.learn_cache(1'000, 5'000);
+  }
+  EXPECT_GT(state.cache_trust(), 1'000U);
+  EXPECT_LE(state.cache_trust(), EndpointState::kCacheSure);
+}
+
+TEST(EndpointState, PromptsThatWaitAreCountedUntilTheirFirstToken) {
+  EndpointState state;
+  auto first = InFlight::try_begin(state, 8, {.tokens = 100, .now = kStart});
+  {
+    auto second = InFlight::try_begin(state, 8, {.tokens = 30, .now = kStart});
+    EXPECT_EQ(state.pending_tokens(), 130U);
+  }
+  EXPECT_EQ(state.pending_tokens(), 100U);
+  first->prefilled();
+  first->prefilled();
+  EXPECT_EQ(state.pending_tokens(), 0U);
+  EXPECT_EQ(state.in_flight(), 1U);
+  EXPECT_EQ(state.last_used(), kStart);
+}
+
 TEST(EndpointState, CountsRequestsUnderWay) {
   EndpointState state;
   {
