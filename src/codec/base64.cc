@@ -25,9 +25,7 @@ constexpr auto kFromStandard = inverse(kStandard);
 constexpr auto kFromUrl = inverse(kUrl);
 
 // Without padding.
-std::string encode(ByteView bytes, Alphabet alphabet) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
+char* encode(ByteView bytes, Alphabet alphabet, char* out) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
     std::uint32_t group = 0;
@@ -35,20 +33,25 @@ std::string encode(ByteView bytes, Alphabet alphabet) {
       group = (group << 8U) | (k < count ? bytes[i + k] : 0U);
     }
     for (std::size_t k = 0; k <= count; ++k) {
-      text.push_back(alphabet[(group >> (18 - 6 * k)) & 63U]);
+      *out++ = alphabet[(group >> (18 - 6 * k)) & 63U];
     }
   }
+  return out;
+}
+
+std::string encode(ByteView bytes, Alphabet alphabet) {
+  std::string text(base64url_size(bytes.size()), '\0');
+  encode(bytes, alphabet, text.data());
   return text;
 }
 
-// Without padding.
-std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
-                                                const std::array<std::uint8_t, 256>& values) {
+// Without padding. How many bytes; `out` has room for all that so long a text can hold.
+std::optional<std::size_t> decode(std::string_view text,
+                                  const std::array<std::uint8_t, 256>& values, std::uint8_t* out) {
   if (text.size() % 4 == 1) {
     return std::nullopt;
   }
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
+  const std::uint8_t* const begin = out;
   std::uint32_t bits = 0;
   unsigned held = 0;
   for (const char c : text) {
@@ -60,7 +63,7 @@ std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
     held += 6;
     if (held >= 8) {
       held -= 8;
-      bytes.push_back(static_cast<std::uint8_t>(bits >> held));
+      *out++ = static_cast<std::uint8_t>(bits >> held);
       bits &= (1U << held) - 1;
     }
   }
@@ -68,6 +71,17 @@ std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
   if (bits != 0) {
     return std::nullopt;
   }
+  return static_cast<std::size_t>(out - begin);
+}
+
+std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
+                                                const std::array<std::uint8_t, 256>& values) {
+  std::vector<std::uint8_t> bytes(text.size() * 3 / 4);
+  const std::optional<std::size_t> size = decode(text, values, bytes.data());
+  if (!size) {
+    return std::nullopt;
+  }
+  bytes.resize(*size);
   return bytes;
 }
 
@@ -91,6 +105,17 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
 
 std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text) {
   return decode(text, kFromUrl);
+}
+
+char* put_base64url(ByteView bytes, char* out) { return encode(bytes, kUrl, out); }
+
+std::optional<std::span<std::uint8_t>> from_base64url(std::string_view text,
+                                                      std::span<std::uint8_t> room) {
+  if (text.size() * 3 / 4 > room.size()) {
+    return std::nullopt;
+  }
+  const std::optional<std::size_t> size = decode(text, kFromUrl, room.data());
+  return size ? std::optional(room.first(*size)) : std::nullopt;
 }
 
 }  // namespace tdn::codec

@@ -3,8 +3,10 @@
 // string, so that a token cannot be rewritten and still be accepted. No line breaks, no spaces.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,5 +20,14 @@ namespace tdn::codec {
 
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text);
+
+// The same without allocating. Writes `base64url_size` characters; `out` must have room for them.
+[[nodiscard]] constexpr std::size_t base64url_size(std::size_t bytes) {
+  return (bytes * 4 + 2) / 3;
+}
+char* put_base64url(ByteView bytes, char* out);
+// The bytes, in `room`; nothing if the text is not canonical or its bytes do not fit.
+[[nodiscard]] std::optional<std::span<std::uint8_t>> from_base64url(std::string_view text,
+                                                                    std::span<std::uint8_t> room);
 
 }  // namespace tdn::codec

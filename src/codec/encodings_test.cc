@@ -8,6 +8,7 @@
 #include "codec/base64.h"
 #include "codec/crc32c.h"
 #include "codec/hex.h"
+#include "codec/hmac.h"
 #include "codec/sha256.h"
 #include "codec/text_numbers.h"
 
@@ -46,6 +47,14 @@ TEST(Base64, RefusesEveryTextThatTheEncoderWouldNotWrite) {
 
 RC_GTEST_PROP(Base64, DecodesWhatItEncodes, (const std::vector<std::uint8_t>& bytes)) {
   RC_ASSERT(from_base64(to_base64(bytes)) == bytes);
+  std::vector<char> text(base64url_size(bytes.size()));
+  RC_ASSERT(put_base64url(bytes, text.data()) == text.data() + text.size());
+  RC_ASSERT(std::string_view(text.data(), text.size()) == to_base64url(bytes));
+  std::vector<std::uint8_t> room(bytes.size());
+  const auto back = from_base64url({text.data(), text.size()}, room);
+  RC_ASSERT(back && std::equal(back->begin(), back->end(), bytes.begin(), bytes.end()));
+  RC_ASSERT(bytes.empty() ||
+            !from_base64url({text.data(), text.size()}, std::span(room).first(bytes.size() - 1)));
   RC_ASSERT(from_base64url(to_base64url(bytes)) == bytes);
 }
 
@@ -86,6 +95,25 @@ TEST(Sha256, MatchesFips180AndStartsOverAfterEachMessage) {
 TEST(Sha256, HmacMatchesTheVectorOfRfc4231) {
   EXPECT_EQ(to_hex(hmac_sha256(bytes_of("Jefe"), bytes_of("what do ya want for nothing?"))),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+RC_GTEST_PROP(HmacKey, GivesWhatHmacGivesForAnyKeyAndPieces,
+              (const std::vector<std::uint8_t>& key, const std::vector<std::uint8_t>& a,
+               const std::vector<std::uint8_t>& b)) {
+  std::vector<std::uint8_t> whole = a;
+  whole.insert(whole.end(), b.begin(), b.end());
+  const HmacKey prepared{ByteView(key)};
+  const std::array<ByteView, 2> pieces{ByteView(a), ByteView(b)};
+  RC_ASSERT(prepared.of(pieces) == hmac_sha256(key, whole));
+  RC_ASSERT(prepared.of(ByteView(whole)) == hmac_sha256(key, whole));
+}
+
+// RFC 4231 §4.7: a key longer than a block is hashed first.
+TEST(HmacKey, TakesAKeyLongerThanABlock) {
+  const std::vector<std::uint8_t> key(131, 0xaa);
+  EXPECT_EQ(to_hex(HmacKey(ByteView(key))
+                       .of(bytes_of("Test Using Larger Than Block-Size Key - Hash Key First"))),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 TEST(Sha256, ConstantTimeComparisonStillCompares) {

@@ -59,7 +59,9 @@ Digest sha256(ByteView bytes) {
 Digest hmac_sha256(ByteView key, ByteView message) {
   Digest digest{};
   unsigned length = 0;
-  const unsigned char* made = HMAC(algorithm(), key.data(), static_cast<int>(key.size()),
+  // Without a pointer OpenSSL would look for the key of a call before.
+  const std::uint8_t* const key_data = key.empty() ? digest.data() : key.data();
+  const unsigned char* made = HMAC(algorithm(), key_data, static_cast<int>(key.size()),
                                    message.data(), message.size(), digest.data(), &length);
   TDN_ASSERT(made != nullptr && length == digest.size());
   return digest;

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "base/uid.h"
 #include "codec/sha256.h"
+#include "protocol/route_keys.h"
 #include "protocol/snapshot_manifest.h"
 
 namespace tdn::protocol {
@@ -76,21 +77,6 @@ struct SyncRequest {
   SnapshotOrder snapshot;  // in force on every shard; {0, 0}: none
   std::vector<EndpointReport> endpoints;
   std::string refused_snapshot;  // empty: none was
-};
-
-// A pairwise key for route tokens (FORMATS §7): tokens of edge `from` for edge `to`.
-struct RouteKeyGrant {
-  std::string id;  // [a-z0-9]{1,16}
-  std::uint32_t version = 0;
-  Uid from;
-  Uid to;
-  codec::Digest key{};
-};
-
-// An edge that has joined.
-struct PeerEdge {
-  std::string site;
-  Uid edge;
 };
 
 struct SyncReply {

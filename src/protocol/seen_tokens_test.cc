@@ -1,0 +1,77 @@
+#include "protocol/seen_tokens.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/random.h"
+
+namespace tdn::protocol {
+namespace {
+
+constexpr std::uint64_t kNow = 1'767'225'600'000;
+
+RouteToken token(Random& random, std::uint64_t now_ms = kNow) {
+  RouteToken made;
+  made.request = {Uid::make({static_cast<std::int64_t>(now_ms) * 1000}, random)};
+  made.issued_ms = now_ms;
+  made.expiry_ms = now_ms + kLifetimeMs;
+  return made;
+}
+
+TEST(SeenTokens, EachIsGoodOnce) {
+  SeededRandom random{1};
+  SeenTokens seen;
+  RouteToken first = token(random);
+  EXPECT_TRUE(seen.use(first, kNow).has_value());
+  const auto again = seen.use(first, kNow + 1);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code(), Code::kInvalid);
+  // Another expiry makes it no other token; another leg does, as does another request.
+  first.expiry_ms += 5000;
+  EXPECT_FALSE(seen.use(first, kNow).has_value());
+  first.leg = 1;
+  EXPECT_TRUE(seen.use(first, kNow).has_value());
+  EXPECT_TRUE(seen.use(token(random), kNow).has_value());
+}
+
+TEST(SeenTokens, IsKeptUntilItsExpiryAndTheRoomIsUsedAgain) {
+  SeededRandom random{1};
+  SeenTokens seen(0);  // one bucket
+  const RouteToken first = token(random);
+  ASSERT_TRUE(seen.use(first, kNow).has_value());
+  for (std::size_t i = 1; i < SeenTokens::kWays; ++i) {
+    ASSERT_TRUE(seen.use(token(random), kNow).has_value());
+  }
+  const auto full = seen.use(token(random), kNow);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.error().code(), Code::kOverloaded);
+  EXPECT_EQ(seen.use(first, first.expiry_ms - 1).error().code(), Code::kInvalid);
+  const std::uint64_t later = kNow + kLifetimeMs + 1000;
+  for (std::size_t i = 0; i < SeenTokens::kWays; ++i) {
+    EXPECT_TRUE(seen.use(token(random, later), later).has_value()) << i;
+  }
+}
+
+TEST(SeenTokens, ManyFitBesideEachOther) {
+  SeededRandom random{1};
+  SeenTokens seen;
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(seen.use(token(random), kNow).has_value()) << i;
+  }
+}
+
+TEST(SeenTokens, TimeMayWrapAroundInTheTable) {
+  SeededRandom random{1};
+  SeenTokens seen(0);
+  // The ticks of a slot wrap after 2^16 · 256 ms: at every point before and behind it works alike.
+  for (std::uint64_t step = 0; step < 200; ++step) {
+    const std::uint64_t now = kNow + step * 100'000;
+    const RouteToken made = token(random, now);
+    EXPECT_TRUE(seen.use(made, now).has_value()) << step;
+    EXPECT_FALSE(seen.use(made, now + kLifetimeMs - 1).has_value()) << step;
+  }
+}
+
+}  // namespace
+}  // namespace tdn::protocol
