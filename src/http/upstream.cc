@@ -251,7 +251,10 @@ Exchange::Piece Exchange::take_whole_body() {
 
 Upstream::Upstream(io::Loop& loop, io::Network& network, io::Address address,
                    const ClientLimits& limits)
-    : loop_(loop), network_(network), address_(address), limits_(limits) {}
+    : loop_(loop), network_(&network), address_(address), limits_(limits) {}
+
+Upstream::Upstream(io::Loop& loop, io::PeerLink& link, std::string site, const ClientLimits& limits)
+    : loop_(loop), link_(&link), site_(std::move(site)), limits_(limits) {}
 
 Upstream::~Upstream() { TDN_ASSERT(in_use_ == 0); }
 
@@ -275,7 +278,8 @@ io::Task<Result<Exchange>> Upstream::connect() {
   // Counts while it is being made, so that the bound holds, and no longer if this is dropped
   // midway.
   std::optional<InUse> being_made(in_use_);
-  Result<std::unique_ptr<io::Stream>> stream = co_await network_.connect(address_);
+  Result<std::unique_ptr<io::Stream>> stream =
+      link_ != nullptr ? co_await link_->open(site_) : co_await network_->connect(address_);
   being_made.reset();
   if (!stream) {
     co_return fail(as_upstream(stream.error(), Retry::kOtherRoute));

@@ -28,6 +28,7 @@
 #include "http/limits.h"
 #include "io/maybe_task.h"
 #include "io/network.h"
+#include "io/peer_link.h"
 
 namespace tdn::http {
 
@@ -88,8 +89,9 @@ class Exchange {
 
 class Upstream {
  public:
-  // All borrowed.
+  // All borrowed. The second kind opens its connections through the link to a peer.
   Upstream(io::Loop& loop, io::Network& network, io::Address address, const ClientLimits& limits);
+  Upstream(io::Loop& loop, io::PeerLink& link, std::string site, const ClientLimits& limits);
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -103,7 +105,6 @@ class Upstream {
   // Closes those idle since before `now - limits.idle`; called now and then by the owner.
   void close_stale(Instant now);
 
-  [[nodiscard]] const io::Address& address() const { return address_; }
   [[nodiscard]] std::size_t idle() const { return idle_.size(); }
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint64_t opened() const { return opened_; }
@@ -115,8 +116,10 @@ class Upstream {
   void drop_dead();
 
   io::Loop& loop_;
-  io::Network& network_;
+  io::Network* network_ = nullptr;  // either this and the address
   io::Address address_;
+  io::PeerLink* link_ = nullptr;  // or this and the site
+  std::string site_;
   const ClientLimits& limits_;
   std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // most recently used last
   codec::KnownResponse known_answer_;

@@ -94,6 +94,21 @@ class UpstreamTest : public ::testing::Test {
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+// Peers by name: what `open` is asked for.
+class NamedPeers final : public io::PeerLink {
+ public:
+  explicit NamedPeers(io::Network& network) : network_(network) {}
+  [[nodiscard]] bool knows(std::string_view) const override { return true; }
+  io::Task<Result<std::unique_ptr<io::Stream>>> open(std::string_view site) override {
+    asked.emplace_back(site);
+    co_return co_await network_.connect({});
+  }
+  std::vector<std::string> asked;
+
+ private:
+  io::Network& network_;
+};
+
 TEST_F(UpstreamTest, KeepsAConnectionWhoseAnswerWasReadToTheEnd) {
   for (int i = 0; i < 3; ++i) {
     test.group.spawn(ask(upstream, outcome));
@@ -325,6 +340,44 @@ TEST_F(UpstreamTest, WhatIsLeftOfAReadOutlivesWhatOthersRead) {
   }
   EXPECT_EQ(first, "abcdefghi");
   EXPECT_EQ(second, "ABCDEFGHI");
+}
+
+TEST_F(UpstreamTest, OpensThroughThePeerLinkAndKeepsTheConnection) {
+  NamedPeers link(network);
+  Upstream paris(test.loop, link, "paris", limits);
+  for (int i = 0; i < 2; ++i) {
+    test.group.spawn(ask(paris, outcome));
+    test.settle();
+    far_writes(0, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+    test.settle();
+    EXPECT_EQ(outcome, "200 hi");
+  }
+  EXPECT_EQ(link.asked, std::vector<std::string>{"paris"});
+  network.refuse = true;
+  paris.close_idle();
+  test.group.spawn(ask(paris, outcome));
+  test.settle();
+  EXPECT_EQ(outcome, "unavailable/other");
+}
+
+io::Task<> dial_both(io::DialLink& link, std::string& said) {
+  const auto known = co_await link.open("paris");
+  const auto unknown = co_await link.open("rome");
+  said = known ? unknown.error().detail() : known.error().detail();
+}
+
+TEST(DialLink, DialsTheAddressOfASiteAndNamesOneItDoesNotKnow) {
+  io::TestLoop test;
+  OneHost network;
+  const io::DialMap addresses{{"paris", *io::Address::parse("127.0.0.1:8183")}};
+  io::DialLink link(network, addresses);
+  EXPECT_TRUE(link.knows("paris"));
+  EXPECT_FALSE(link.knows("rome"));
+  std::string outcome;
+  test.group.spawn(dial_both(link, outcome));
+  test.settle();
+  EXPECT_EQ(outcome, "no address is known for the site rome; name one with --dial");
+  EXPECT_EQ(network.far.size(), 1U);
 }
 
 }  // namespace
