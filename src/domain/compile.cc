@@ -236,6 +236,9 @@ std::shared_ptr<const Snapshot> Snapshot::compile(const Manifests& manifests,
                                                   const Identities& identities) {
   std::shared_ptr<Snapshot> snapshot(new Snapshot());
   Compiler(*snapshot, manifests, identities).run();
+  snapshot->models_by_uid_ = UidIndex(snapshot->models_);
+  snapshot->endpoints_by_uid_ = UidIndex(snapshot->endpoints_);
+  snapshot->keys_by_uid_ = UidIndex(snapshot->keys_);
   return snapshot;
 }
 

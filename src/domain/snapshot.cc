@@ -38,6 +38,21 @@ std::optional<ModelIndex> Snapshot::find_model(std::string_view name) const {
   return found == models_by_name_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<ModelIndex> Snapshot::find_model(const Uid& uid) const {
+  const auto place = models_by_uid_.find(models_, uid);
+  return place ? std::optional(ModelIndex{*place}) : std::nullopt;
+}
+
+std::optional<EndpointIndex> Snapshot::find_endpoint(const Uid& uid) const {
+  const auto place = endpoints_by_uid_.find(endpoints_, uid);
+  return place ? std::optional(EndpointIndex{*place}) : std::nullopt;
+}
+
+std::optional<KeyIndex> Snapshot::find_key(const Uid& uid) const {
+  const auto place = keys_by_uid_.find(keys_, uid);
+  return place ? std::optional(KeyIndex{*place}) : std::nullopt;
+}
+
 Result<KeyIndex> Snapshot::authenticate(std::string_view presented, WallTime now) const {
   const auto id = parse_api_key(presented);
   if (!id) {

@@ -25,6 +25,7 @@
 #include "domain/identity.h"
 #include "domain/manifest.h"
 #include "domain/site_set.h"
+#include "domain/uid_index.h"
 
 namespace tdn::domain {
 
@@ -177,6 +178,10 @@ class Snapshot {
   [[nodiscard]] std::optional<SiteIndex> find_site(std::string_view name) const;
   // By name or alias.
   [[nodiscard]] std::optional<ModelIndex> find_model(std::string_view name) const;
+  // By uid, as other edges name them.
+  [[nodiscard]] std::optional<ModelIndex> find_model(const Uid& uid) const;
+  [[nodiscard]] std::optional<EndpointIndex> find_endpoint(const Uid& uid) const;
+  [[nodiscard]] std::optional<KeyIndex> find_key(const Uid& uid) const;
 
   // The key that the presented secret belongs to. Code::kInvalidApiKey if it is malformed,
   // mistyped, unknown, wrong or expired; a malformed or mistyped one costs no lookup.
@@ -210,6 +215,9 @@ class Snapshot {
   std::vector<Key> keys_;
   std::unordered_map<std::string, ModelIndex, NameHash, std::equal_to<>> models_by_name_;
   std::unordered_map<KeyId, Secret> secrets_;
+  UidIndex models_by_uid_;
+  UidIndex endpoints_by_uid_;
+  UidIndex keys_by_uid_;
   std::unique_ptr<const detail::Policies> policies_;
   std::uint64_t policy_version_ = 1;
 };

@@ -123,6 +123,32 @@ TEST(Snapshot, CostDefaultsToTheModelsPrice) {
   EXPECT_EQ(snapshot->endpoints()[0].models[0].cost.output.pico, 40'000);
 }
 
+TEST(Snapshot, FindsObjectsByUid) {
+  const auto snapshot = compile(std::string(kExample));
+  const Key& key = snapshot->keys().at(0);
+  EXPECT_EQ(&(*snapshot)[*snapshot->find_key(key.uid)], &key);
+  EXPECT_EQ(snapshot->find_key(snapshot->tenants().at(0).uid), std::nullopt);
+  EXPECT_EQ(snapshot->find_model(snapshot->models().at(0).uid), ModelIndex{0});
+  EXPECT_EQ(snapshot->find_endpoint(snapshot->endpoints().at(0).uid), EndpointIndex{0});
+  EXPECT_EQ(snapshot->find_endpoint(Uid{}), std::nullopt);
+}
+
+TEST(UidIndex, FindsEachOfManyAndNothingElse) {
+  SeededRandom random(9);
+  std::vector<Zone> objects(1000);
+  for (Zone& object : objects) {
+    object.uid = Uid::make(kNow, random);
+  }
+  const UidIndex index(objects);
+  for (std::uint32_t i = 0; i < objects.size(); ++i) {
+    ASSERT_EQ(index.find(objects, objects[i].uid), i);
+    ASSERT_EQ(index.find(objects, Uid::make(kNow, random)), std::nullopt);
+  }
+  const std::vector<Zone> none;
+  EXPECT_EQ(UidIndex(none).find(none, objects[0].uid), std::nullopt);
+  EXPECT_EQ(UidIndex().find(none, objects[0].uid), std::nullopt);
+}
+
 TEST(OpenSnapshot, KeepsUidsInTheStateFolder) {
   const std::string folder = testing::TempDir() + "open-snapshot-test";
   std::filesystem::remove_all(folder);

@@ -28,11 +28,15 @@ std::uint64_t cost_of(const domain::Model& model, const domain::Endpoint& endpoi
   return static_cast<std::uint64_t>(cost.input.pico) + static_cast<std::uint64_t>(cost.output.pico);
 }
 
-Exclusion exclusion_of(const domain::Snapshot& snapshot, const domain::Endpoint& endpoint,
-                       const domain::Outcome& policy, const EndpointState& state,
-                       const Candidate& candidate, const Request& request) {
+Exclusion exclusion_of(const domain::Snapshot& snapshot, domain::SiteIndex here,
+                       const domain::Endpoint& endpoint, const domain::Outcome& policy,
+                       const EndpointState& state, const Candidate& candidate,
+                       const Request& request) {
   if (!policy.sites.contains(endpoint.site)) {
     return Exclusion::kPolicy;
+  }
+  if (request.own_only && endpoint.site != here) {
+    return Exclusion::kElsewhere;
   }
   switch (snapshot[endpoint.site].state) {
     case domain::SiteState::kActive:
@@ -42,8 +46,8 @@ Exclusion exclusion_of(const domain::Snapshot& snapshot, const domain::Endpoint&
     case domain::SiteState::kDraining:
       return Exclusion::kDraining;
   }
-  if (std::find(request.tried.begin(), request.tried.end(), candidate.endpoint) !=
-      request.tried.end()) {
+  if (std::ranges::find(request.tried, candidate.endpoint) != request.tried.end() ||
+      std::ranges::find(request.tried_sites, endpoint.site) != request.tried_sites.end()) {
     return Exclusion::kTried;
   }
   if (state.health() == Health::kDown) {
@@ -65,7 +69,8 @@ Candidate weigh(const Table& table, const Request& request, const domain::Outcom
   candidate.in_flight = state.in_flight();
   candidate.load = static_cast<std::uint32_t>(std::min<std::uint64_t>(
       std::uint64_t{candidate.in_flight} * kWhole / endpoint.concurrency, kWhole));
-  candidate.exclusion = exclusion_of(snapshot, endpoint, policy, state, candidate, request);
+  candidate.exclusion =
+      exclusion_of(snapshot, table.here(), endpoint, policy, state, candidate, request);
   candidate.score_us = table.round_trip_us(index);
   const domain::Objective objective = request.key->objective;
   if (objective != domain::Objective::kLatency && candidate.load > kFreeLoad) {
@@ -83,7 +88,7 @@ Reason reason_of(const Table& table, const Request& request, const Decision& dec
   std::size_t permitted = 0;
   const Candidate* nearer = nullptr;  // the nearest of those that are nearer than the chosen one
   for (const Candidate& candidate : decision.all) {
-    if (candidate.exclusion == Exclusion::kPolicy) {
+    if (candidate.exclusion == Exclusion::kPolicy || candidate.exclusion == Exclusion::kElsewhere) {
       continue;
     }
     ++permitted;
@@ -93,7 +98,7 @@ Reason reason_of(const Table& table, const Request& request, const Decision& dec
       nearer = &candidate;
     }
   }
-  if (!request.tried.empty()) {
+  if (!request.tried.empty() || !request.tried_sites.empty()) {
     return Reason::kFailover;
   }
   if (permitted == 1) {
@@ -159,6 +164,8 @@ std::string_view to_string(Exclusion exclusion) {
       return "full";
     case Exclusion::kTried:
       return "tried";
+    case Exclusion::kElsewhere:
+      return "elsewhere";
   }
   return "";
 }

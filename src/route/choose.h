@@ -30,13 +30,14 @@ namespace tdn::route {
 // Why an endpoint that serves the model is not chosen from. In the order of the filters.
 enum class Exclusion : std::uint8_t {
   kNone,
-  kPolicy,    // its site is outside what policy allows
-  kCordoned,  // its site takes no new requests
-  kDraining,  // likewise
-  kDown,      // route/health.h
-  kPaused,    // it asked for a pause
-  kFull,      // as many requests under way as it takes
-  kTried,     // by this request
+  kPolicy,     // its site is outside what policy allows
+  kCordoned,   // its site takes no new requests
+  kDraining,   // likewise
+  kDown,       // route/health.h
+  kPaused,     // it asked for a pause
+  kFull,       // as many requests under way as it takes
+  kTried,      // by this request, or its site was
+  kElsewhere,  // the request is a peer's, and this is not our own
 };
 [[nodiscard]] std::string_view to_string(Exclusion exclusion);
 
@@ -66,6 +67,8 @@ struct Request {
   domain::Country client;
   std::span<const domain::EndpointIndex> tried;  // in vain, by this request
   Instant now{};
+  std::span<const domain::SiteIndex> tried_sites{};  // whose edge was asked in vain: as a whole
+  bool own_only = false;  // from a peer: only this site's endpoints, never a further hop
 };
 
 // Room to decide in; one per shard. It grows to the most endpoints of a model, after that deciding

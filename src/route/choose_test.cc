@@ -109,6 +109,35 @@ TEST_F(ChooseTest, EndpointsOfOneSiteShareTheLoad) {
   EXPECT_EQ(choose().reason, Reason::kNearest);
 }
 
+TEST_F(ChooseTest, ASiteThatWasAskedInVainIsNotAskedAgain) {
+  all_.endpoints.push_back(endpoint("f2", "frankfurt"));
+  compile();
+  const std::vector<domain::SiteIndex> sites{site("frankfurt")};
+  Request asked = request();
+  asked.tried_sites = sites;
+  const Decision decision = route::choose(*table_, asked, scratch_);
+  EXPECT_EQ(decision.candidates.front().endpoint, at("b"));
+  EXPECT_EQ(decision.reason, Reason::kFailover);
+}
+
+TEST_F(ChooseTest, APeersRequestGoesNoFurther) {
+  all_.endpoints.push_back(endpoint("f2", "frankfurt"));
+  compile();
+  occupy("f", 8);
+  Request peers = request();
+  peers.own_only = true;
+  const Decision decision = route::choose(*table_, peers, scratch_);
+  ASSERT_EQ(decision.candidates.size(), 1U);
+  EXPECT_EQ(decision.candidates.front().endpoint, at("f2"));
+  occupy("f2", 8);
+  EXPECT_EQ(route::choose(*table_, peers, scratch_).refusal, Code::kOverloaded);
+  all_.endpoints = {endpoint("p", "paris")};
+  compile();
+  Request nothing = request();
+  nothing.own_only = true;
+  EXPECT_EQ(route::choose(*table_, nothing, scratch_).refusal, Code::kZoneUnavailable);
+}
+
 TEST_F(ChooseTest, LatencyKeepsToTheNearestAsLongAsItHasRoom) {
   all_.keys[0].spec.objective = domain::Objective::kLatency;
   compile();
