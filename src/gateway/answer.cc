@@ -46,14 +46,19 @@ Result<void> Gateway::begin_answer(Request& request, const Leg& leg,
     }
   }
   add_common(request, lines);
-  lines.add("tdn-route", request.catalogue->route_text(leg.endpoint), leg.reason);
   if (leg.simulated) {
     lines.add("tdn-simulated", "true");
   }
-  add_limits(request, now, lines);
   ShortText text;
-  lines.add("server-timing",
-            server_timing(text, request.dispatched - request.arrived, now - request.dispatched));
+  if (request.hop) {
+    to_chars(request.snapshot()[leg.endpoint].uid, std::span(text).first<36>());
+    lines.add("tdn-served", std::string_view(text.data(), 36));
+  } else {
+    lines.add("tdn-route", request.catalogue->route_text(leg.endpoint), leg.reason);
+    add_limits(request, now, lines);
+    lines.add("server-timing",
+              server_timing(text, request.dispatched - request.arrived, now - request.dispatched));
+  }
   request.answered = true;
   request.first_byte = request.last_token = loop_.now();
   metrics_.first_byte.observe(now - request.arrived);
@@ -80,7 +85,9 @@ io::Task<> Gateway::answer_error(Request& request, const Error& error) {
   if (!row.should_retry) {
     lines.add("x-should-retry", "false");
   }
-  if (request.key != nullptr) {
+  if (request.from_peer) {
+    lines.add("tdn-refused", row.name);
+  } else if (request.key != nullptr) {
     add_limits(request, loop_.clock().now(), lines);
   }
   const std::string body = codec::openai_error_body(error);

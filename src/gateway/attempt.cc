@@ -32,24 +32,12 @@ Result<std::string_view> write_head(const Request& request, const Catalogue::Eng
   return head.framing({codec::BodyKind::kLength, body_bytes}).finish();
 }
 
-codec::SplicedBody splice(const Request& request, const domain::Endpoint& endpoint,
-                          const domain::Served& served) {
-  codec::RequestEdits edits;
-  if (request.scan.model != served.as) {
-    edits.model = served.as;
-  }
-  if (request.scan.stream && request.operation != codec::Operation::kEmbeddings) {
-    edits.include_usage = true;
-    edits.continuous_usage = endpoint.kind == domain::EngineKind::kTdn;
-  }
-  return codec::splice_request(request.body, request.scan, edits);
-}
-
 // Writes head and body. What is made for it lies on the stack and is gone before anything waits.
 io::MaybeTask<Result<void>> send(const Request& request, http::Exchange& exchange,
                                  const domain::Endpoint& endpoint, const domain::Served& served,
                                  const Catalogue::EngineHead& common) {
-  const codec::SplicedBody body = splice(request, endpoint, served);
+  const codec::SplicedBody body =
+      splice(request, served, endpoint.kind == domain::EngineKind::kTdn);
   std::array<char, kHeadRoom> small;
   std::string large;
   std::span<char> room = small;
@@ -71,6 +59,19 @@ io::MaybeTask<Result<void>> send(const Request& request, http::Exchange& exchang
 }
 
 }  // namespace
+
+codec::SplicedBody splice(const Request& request, const domain::Served& served,
+                          bool continuous_usage) {
+  codec::RequestEdits edits;
+  if (request.scan.model != served.as) {
+    edits.model = served.as;
+  }
+  if (request.scan.stream && request.operation != codec::Operation::kEmbeddings) {
+    edits.include_usage = true;
+    edits.continuous_usage = continuous_usage;
+  }
+  return codec::splice_request(request.body, request.scan, edits);
+}
 
 Verdict judge(int status) {
   if (status >= 200 && status < 300) {

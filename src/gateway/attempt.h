@@ -27,6 +27,10 @@ enum class Verdict : std::uint8_t {
 // Whole seconds of an engine's Retry-After, 1–3600; nothing if there is none or it is a date.
 [[nodiscard]] std::optional<std::uint64_t> retry_after_of(const codec::Head& head);
 
+// The body with what must be changed in it for the endpoint.
+[[nodiscard]] codec::SplicedBody splice(const Request& request, const domain::Served& served,
+                                        bool continuous_usage);
+
 // Sends the request to `endpoint` and reads the answer's head. A pooled connection that turns out
 // dead unanswered is replaced once by a fresh one. Errors keep their code (kUnavailable, kTimeout,
 // kClosed, kOverloaded, upstream_error, kCancelled).

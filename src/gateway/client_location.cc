@@ -1,5 +1,7 @@
 #include "gateway/client_location.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 namespace tdn::gateway {
@@ -16,6 +18,18 @@ std::optional<double> degrees(std::string_view text, double bound) {
 }
 
 }  // namespace
+
+std::string_view write_client_location(const ClientLocation& location, LocationRoom& room) {
+  char* at = room.data();
+  if (location.country.known()) {
+    at = fmt::format_to(at, "{}", location.country.to_string());
+  }
+  if (location.coordinates) {
+    at = fmt::format_to(at, "{}{:.5f},{:.5f}", at == room.data() ? "" : ";",
+                        location.coordinates->latitude, location.coordinates->longitude);
+  }
+  return {room.data(), static_cast<std::size_t>(at - room.data())};
+}
 
 Result<ClientLocation> parse_client_location(std::string_view text) {
   const auto bad = [] {

@@ -21,16 +21,34 @@ constexpr Duration kLongestPause = 5s;  // of an endpoint that answered 429 or 5
 }
 
 Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Books& books,
-                 const GatewayOptions& options)
+                 const GatewayOptions& options, const Membership* membership)
     : loop_(loop),
       random_(random),
       books_(books),
       options_(options),
-      upstreams_(loop, network, options_.upstream) {}
+      upstreams_(loop, network, options_.upstream) {
+  if (membership != nullptr) {
+    peers_.emplace(loop, *membership, options_.upstream);
+  }
+}
 
 void Gateway::publish(std::shared_ptr<const Catalogue> catalogue) {
   catalogue_ = std::move(catalogue);
   upstreams_.tidy(catalogue_->snapshot());
+  if (peers_) {
+    peers_->tidy(catalogue_->snapshot());
+  }
+}
+
+void Gateway::publish(std::shared_ptr<const protocol::RouteKeys> keys) {
+  peers_->publish(std::move(keys));
+}
+
+void Gateway::close_idle() {
+  upstreams_.close_idle();
+  if (peers_) {
+    peers_->close_idle();
+  }
 }
 
 void Gateway::begin(Request& request) {
@@ -57,6 +75,18 @@ io::Task<> Gateway::handle(http::ServerConnection& client) {
     co_await answer_error(request, outcome.error());
   }
   metrics_.duration.observe(loop_.now() - request.arrived);
+}
+
+io::Task<> Gateway::handle_peer(http::ServerConnection& client) {
+  Request request(client, catalogue_);
+  begin(request);
+  request.from_peer = true;
+  metrics_.in_flight.add(1);
+  const Result<void> outcome = co_await serve_hop(request);
+  metrics_.in_flight.add(-1);
+  if (!outcome) {
+    co_await answer_error(request, outcome.error());
+  }
 }
 
 io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {
@@ -95,6 +125,27 @@ io::Task<Result<void>> Gateway::generate(Request& request) {
   TDN_CO_TRY_VOID(parse(request));
   TDN_CO_TRY_VOID(narrow(request));
   TDN_CO_TRY_VOID(reserve(request));
+  co_return co_await serve_watched(request);
+}
+
+io::Task<Result<void>> Gateway::serve_hop(Request& request) {
+  Result<void> taken = take_hop(request, *peers_, options_.bug);
+  if (taken && !books_.accepting()) {
+    taken = fail(Code::kStorageUnavailable, "this site's disk is full");
+  }
+  if (!taken) {
+    // Nothing of the body is read or kept.
+    request.client.wipe_unread();
+    request.client.close_after_answer();
+    co_return taken;
+  }
+  metrics_.peer_requests.add();
+  TDN_CO_TRY(request.body, co_await request.client.read_body());
+  TDN_CO_TRY_VOID(parse(request));
+  co_return co_await serve_watched(request);
+}
+
+io::Task<Result<void>> Gateway::serve_watched(Request& request) {
   io::Context& context = co_await io::this_context();
   const ClientWatch watch(request.client, context);
   const io::DeadlineScope deadline(context, request.arrived + options_.total);
@@ -117,13 +168,16 @@ Result<void> Gateway::reserve(Request& request) {
 
 io::Task<Result<void>> Gateway::serve(Request& request) {
   FixedVector<domain::EndpointIndex, route::Decision::kOrdered> tried;
+  FixedVector<domain::SiteIndex, route::Decision::kOrdered> tried_sites;
   std::optional<Error> last;
-  for (int attempts = 0; attempts < options_.attempts; ++attempts) {
+  for (int attempts = 0; attempts < options_.attempts && !tried_sites.full();) {
     const route::Request wanted{request.key,
                                 request.model,
                                 request.location.country,
                                 {tried.begin(), tried.size()},
-                                loop_.now()};
+                                loop_.now(),
+                                {tried_sites.begin(), tried_sites.size()},
+                                request.from_peer};
     const route::Decision decision = route::choose(request.catalogue->table(), wanted, candidates_);
     if (decision.candidates.empty()) {
       if (!last) {
@@ -133,11 +187,23 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
       break;
     }
     const domain::EndpointIndex endpoint = decision.candidates.front().endpoint;
-    tried.push_back(endpoint);
+    const domain::SiteIndex site = request.snapshot()[endpoint].site;
     Leg leg(request, endpoint);
+    leg.forwarded = peers_ && site != request.catalogue->here();
+    leg.number = request.hop ? request.hop->token.leg : static_cast<std::uint64_t>(attempts);
     leg.reason = route::to_string(decision.reason);
-    metrics_.retries.add(attempts > 0 ? 1 : 0);
-    Result<void> served = co_await attempt(request, leg);
+    if (leg.forwarded) {
+      tried_sites.push_back(site);  // its edge has tried all it has
+      if (peers_->find(request.snapshot()[site].name) == nullptr) {
+        last.emplace(upstream_error({Code::kUnavailable, "no way to the site's edge is known"}));
+        continue;
+      }
+    } else {
+      tried.push_back(endpoint);
+    }
+    metrics_.retries.add(attempts++ > 0 ? 1 : 0);
+    Result<void> served =
+        leg.forwarded ? co_await forward(request, leg) : co_await attempt(request, leg);
     if (served) {
       co_return served;
     }
@@ -154,7 +220,9 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
   }
   if (request.admission) {
     // Dispatched, and nothing came of it: one record, nothing billed.
-    const Leg leg(request, tried.empty() ? domain::EndpointIndex{} : tried[tried.size() - 1]);
+    Leg leg(request, request.last.endpoint);
+    leg.number = request.last.leg;
+    leg.forwarded = request.last.forwarded;
     const bool client_gone = last->code() == Code::kClosed || last->code() == Code::kCancelled;
     settle(request, leg, client_gone ? meter::End::kClientGone : meter::End::kUpstreamDied);
   }
@@ -162,15 +230,24 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
   co_return fail(*std::move(last));
 }
 
-Result<void> Gateway::open_admission(Request& request, const Leg& leg) {
-  if (request.admission) {
+Result<void> Gateway::open_admission(Request& request, const Leg& leg, bool foreign) {
+  const bool moved = leg.forwarded || request.last.forwarded;
+  request.last = {leg.endpoint, leg.number, leg.forwarded};
+  if (request.admission && !moved) {
     return {};
+  }
+  if (request.admission) {
+    // Nothing came of the former; were the process to die now, the record should name who bought
+    // and who sold.
+    books_.refuse(*std::exchange(request.admission, std::nullopt), Code::kUpstreamError);
   }
   meter::UsageRecord draft = make_record(request, leg);
   const meter::Annexes annexes = make_annexes(request, random_);
+  request.admitted.reset();
+  const bool awaited = request.scan.stream || foreign;
   TDN_TRY(const meter::AdmissionHandle admission,
           books_.admit(draft, list_price(request), annexes,
-                       request.scan.stream ? &request.admitted : nullptr));
+                       awaited ? &request.admitted.emplace() : nullptr));
   request.admission = admission;
   fail_point("gateway.after_admit");
   return {};
@@ -186,7 +263,7 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
     co_return fail(Error(Code::kOverloaded, "this endpoint has as many requests as it takes"));
   }
   leg.simulated = request.catalogue->simulated(leg.endpoint).load(std::memory_order_relaxed);
-  TDN_CO_TRY_VOID(open_admission(request, leg));
+  TDN_CO_TRY_VOID(open_admission(request, leg, false));
   io::Context& context = co_await io::this_context();
   const auto failed = [&](Error error) { return note_failure(state, std::move(error), context); };
   const Result<http::Upstream*> upstream = co_await upstreams_.find(endpoint);
@@ -245,34 +322,40 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
                                head->status()))));
 }
 
+std::optional<route::Observation> Gateway::failure_seen(Code code) {
+  switch (code) {
+    case Code::kUnavailable:
+      return route::Observation::kRefused;
+    case Code::kTimeout:
+      return route::Observation::kTimedOut;
+    case Code::kClosed:
+      return route::Observation::kBroken;
+    case Code::kUpstreamError:
+      return route::Observation::kServerError;
+    default:
+      return std::nullopt;
+  }
+}
+
 // Tells the endpoint's health what its failure was, and makes the client's error of it.
 Error Gateway::note_failure(route::EndpointState& state, Error error, const io::Context& context) {
-  using route::Observation;
+  if (!context.cancelled()) {
+    if (const auto observation = failure_seen(error.code())) {
+      state.observe(*observation, loop_.now());
+    } else if (error.code() == Code::kOverloaded) {
+      state.pause_until(loop_.now() + 1s);
+    }
+  }
+  return failure_told(std::move(error), context);
+}
+
+Error Gateway::failure_told(Error error, const io::Context& context) {
   if (context.cancelled() && context.reason() == Code::kClosed) {
     return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
   }
   if (context.cancelled()) {
     return {Code::kOverloaded, Origin::kEdge, Retry::kNo,
             "this site is stopping; send the request again, another may serve it"};
-  }
-  switch (error.code()) {
-    case Code::kUnavailable:
-      state.observe(Observation::kRefused, loop_.now());
-      break;
-    case Code::kTimeout:
-      state.observe(Observation::kTimedOut, loop_.now());
-      break;
-    case Code::kClosed:
-      state.observe(Observation::kBroken, loop_.now());
-      break;
-    case Code::kUpstreamError:
-      state.observe(Observation::kServerError, loop_.now());
-      break;
-    case Code::kOverloaded:
-      state.pause_until(loop_.now() + 1s);
-      break;
-    default:
-      break;
   }
   const bool out_of_time = context.deadline() <= loop_.now();
   Error told = upstream_error(std::move(error));

@@ -51,15 +51,17 @@ class TestBooks final : public meter::Books {
                                                      const meter::ListPrice&, const meter::Annexes&,
                                                      meter::DurableWaiter* waiter) override {
     drafts.push_back(draft);
+    awaited.push_back(waiter != nullptr);
     wait(waiter, 0);
     return meter::AdmissionHandle{static_cast<std::uint32_t>(drafts.size() - 1)};
   }
   void checkpoint(meter::AdmissionHandle, const meter::Progress& progress) override {
     checkpoints.push_back(progress.usage.totals().output);
   }
-  void settle(meter::AdmissionHandle, meter::UsageRecord& record, const meter::Annexes&,
+  void settle(meter::AdmissionHandle, meter::UsageRecord& record, const meter::Annexes& annexes,
               meter::DurableWaiter* waiter) override {
     records.push_back(record);
+    tenant_annexes.push_back(annexes.tenant);
     wait(waiter, records.size());
   }
   void refuse(meter::AdmissionHandle, Code) override { ++refused; }
@@ -80,6 +82,8 @@ class TestBooks final : public meter::Books {
   bool full = false;
   bool automatic = true;  // durable at once
   std::vector<meter::UsageRecord> drafts;
+  std::vector<bool> awaited;  // of the drafts: somebody waits for its being on disk
+  std::vector<meter::TenantAnnex> tenant_annexes;
   std::vector<meter::UsageRecord> records;
   std::vector<std::uint64_t> checkpoints;
   std::vector<std::uint64_t> sent;
@@ -102,6 +106,14 @@ class TestBooks final : public meter::Books {
   }
   std::deque<Pending> pending_;
 };
+
+inline std::string key_manifest(std::string_view name, const domain::NewApiKey& secret,
+                                std::string_view spec) {
+  return fmt::format(
+      "---\n{{apiVersion: tdn/v1, kind: Key, metadata: {{name: {}}}, spec: {{secrets: [{{id: {}, "
+      "sha256: {}}}]{}}}}}\n",
+      name, secret.id.to_string(), codec::to_hex(secret.sha256), spec);
+}
 
 class GatewayFixture : public ::testing::Test {
  protected:
@@ -161,14 +173,6 @@ class GatewayFixture : public ::testing::Test {
     engines.far.clear();
     test.settle();
   }
-  static std::string key_manifest(std::string_view name, const domain::NewApiKey& secret,
-                                  std::string_view spec) {
-    return fmt::format(
-        "---\n{{apiVersion: tdn/v1, kind: Key, metadata: {{name: {}}}, spec: {{secrets: [{{id: {}, "
-        "sha256: {}}}]{}}}}}\n",
-        name, secret.id.to_string(), codec::to_hex(secret.sha256), spec);
-  }
-
   // A client's connection that has sent a request.
   std::unique_ptr<io::Stream> request(std::string_view body, std::string_view fields = "",
                                       std::string_view path = "/v1/chat/completions") {

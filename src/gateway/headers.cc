@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::array<std::string_view, 17> kDropped{"connection",
+constexpr std::array<std::string_view, 16> kDropped{"connection",
                                                     "keep-alive",
                                                     "proxy-authenticate",
                                                     "proxy-connection",
@@ -26,10 +26,10 @@ constexpr std::array<std::string_view, 17> kDropped{"connection",
                                                     "x-client-request-id",
                                                     "server-timing",
                                                     "set-cookie",
-                                                    "tdn-route",
                                                     "retry-after",
                                                     "alt-svc"};
-constexpr std::array<std::string_view, 2> kDroppedPrefixes{"x-ratelimit", "access-control-"};
+constexpr std::array<std::string_view, 3> kDroppedPrefixes{"x-ratelimit", "access-control-",
+                                                           "tdn-"};
 
 // Appends to a ShortText; what does not fit cannot be: the longest duration has 20 digits.
 class Appender {

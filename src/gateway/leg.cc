@@ -13,20 +13,39 @@ std::uint64_t us_after(Instant start, Instant moment) {
       std::chrono::duration_cast<std::chrono::microseconds>(moment - start).count());
 }
 
+// Sold to the edge that sent it, bought from the edge that serves it, or both here.
 void put_parties(const Request& request, const Leg& leg, meter::UsageRecord& record) {
   const domain::Snapshot& snapshot = request.snapshot();
-  const domain::Key& key = *request.key;
-  record.owners.push_back({meter::OwnerKind::kTenant, snapshot[key.tenant].uid});
-  record.owners.push_back({meter::OwnerKind::kProject, snapshot[key.project].uid});
-  record.owners.push_back({meter::OwnerKind::kKey, key.uid});
   const domain::Site& here = snapshot[request.catalogue->here()];
   const domain::Endpoint& endpoint = snapshot[leg.endpoint];
   const domain::Site& there = snapshot[endpoint.site];
-  record.admitting = {here.uid, here.jurisdiction_version};
+  record.owners = owners_of(request);
+  if (request.hop) {
+    record.side = meter::Side::kSold;
+    record.admitting = request.hop->admitting;
+  } else {
+    record.side = leg.forwarded ? meter::Side::kBought : meter::Side::kBoth;
+    record.admitting = {here.uid, here.jurisdiction_version};
+  }
   record.serving = {there.uid, there.jurisdiction_version, endpoint.uid, there.owner};
 }
 
 }  // namespace
+
+FixedVector<meter::Owner, 8> owners_of(const Request& request) {
+  FixedVector<meter::Owner, 8> owners;
+  if (request.hop) {
+    for (const protocol::OwnerLink& owner : request.hop->token.owners) {
+      owners.push_back({static_cast<meter::OwnerKind>(owner.kind), owner.uid});
+    }
+    return owners;
+  }
+  const domain::Snapshot& snapshot = request.snapshot();
+  owners.push_back({meter::OwnerKind::kTenant, snapshot[request.key->tenant].uid});
+  owners.push_back({meter::OwnerKind::kProject, snapshot[request.key->project].uid});
+  owners.push_back({meter::OwnerKind::kKey, request.key->uid});
+  return owners;
+}
 
 meter::ListPrice list_price(const Request& request) {
   const domain::Prices& prices = request.snapshot()[request.model].prices;
@@ -38,6 +57,7 @@ meter::UsageRecord make_record(const Request& request, const Leg& leg) {
   const domain::Model& model = snapshot[request.model];
   meter::UsageRecord record;
   record.request = request.id;
+  record.leg = leg.number;
   put_parties(request, leg, record);
   record.served = {model.uid, model.weights_version, {}};
   record.requested = {model.uid, request.by_alias ? meter::RequestedReason::kAlias
@@ -66,6 +86,9 @@ meter::UsageRecord make_record(const Request& request, const Leg& leg) {
 
 meter::Annexes make_annexes(const Request& request, Random& random) {
   meter::Annexes annexes;
+  if (request.hop) {
+    return annexes;  // the tenant's data is kept once, by the edge that buys for it
+  }
   if (request.location.country.known()) {
     random.fill(std::as_writable_bytes(std::span(annexes.tenant.salt)));
     annexes.tenant.client_country = request.location.country.to_string();

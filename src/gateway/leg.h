@@ -15,6 +15,8 @@ struct Leg {
       : endpoint(its_endpoint), usage(request.body.size()) {}
 
   domain::EndpointIndex endpoint;
+  std::uint64_t number = 0;  // attempts of this request before it
+  bool forwarded = false;    // to the edge of another site
   UsageMeter usage;
   codec::Finish finish = codec::Finish::kNone;
   bool streamed = false;
@@ -24,6 +26,8 @@ struct Leg {
 
 // The request's record as far as it is known now; `end` and what follows from it are the caller's.
 [[nodiscard]] meter::UsageRecord make_record(const Request& request, const Leg& leg);
+// Who pays for it, outermost first.
+[[nodiscard]] FixedVector<meter::Owner, 8> owners_of(const Request& request);
 [[nodiscard]] meter::Annexes make_annexes(const Request& request, Random& random);
 // What the model costs by its list price.
 [[nodiscard]] meter::ListPrice list_price(const Request& request);

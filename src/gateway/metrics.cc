@@ -19,6 +19,12 @@ constexpr MetricInfo kEstimated{
     "Usage records whose counts are estimates, for the engine gave none."};
 constexpr MetricInfo kRetries{"tdn_retries_total", kCounter, "attempts",
                               "Attempts at another endpoint before the first byte."};
+constexpr MetricInfo kForwarded{"tdn_forwarded_total", kCounter, "attempts",
+                                "Attempts at the edge of another site."};
+constexpr MetricInfo kPeerRefusals{"tdn_peer_refusals_total", kCounter, "attempts",
+                                   "Attempts that the other site's edge did not take."};
+constexpr MetricInfo kPeerRequests{"tdn_peer_requests_total", kCounter, "requests",
+                                   "Requests of other edges that were taken here."};
 constexpr MetricInfo kEvents{"tdn_stream_events_total", kCounter, "events",
                              "Events of streamed answers relayed."};
 constexpr MetricInfo kInFlight{"tdn_requests_in_flight", kGauge, "requests",
@@ -51,6 +57,9 @@ void GatewayMetrics::sample(std::vector<Sample>& samples) const {
   samples.emplace_back(kTokens, MetricLabels{{"class", "output"}}, output_tokens);
   samples.emplace_back(kEstimated, MetricLabels{}, estimated);
   samples.emplace_back(kRetries, MetricLabels{}, retries);
+  samples.emplace_back(kForwarded, MetricLabels{}, forwarded);
+  samples.emplace_back(kPeerRefusals, MetricLabels{}, peer_refusals);
+  samples.emplace_back(kPeerRequests, MetricLabels{}, peer_requests);
   samples.emplace_back(kEvents, MetricLabels{}, events);
   samples.emplace_back(kInFlight, MetricLabels{}, in_flight);
   samples.emplace_back(kFirstByte, MetricLabels{}, first_byte);

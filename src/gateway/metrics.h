@@ -21,9 +21,12 @@ struct GatewayMetrics {
   Counter input_tokens;
   Counter cached_input_tokens;
   Counter output_tokens;
-  Counter estimated;  // records whose counts the engine did not give
-  Counter retries;    // attempts after the first
-  Counter events;     // events relayed
+  Counter estimated;      // records whose counts the engine did not give
+  Counter retries;        // attempts after the first
+  Counter forwarded;      // attempts at another site's edge
+  Counter peer_refusals;  // those that it did not take
+  Counter peer_requests;  // of other edges, taken here
+  Counter events;         // events relayed
   Gauge in_flight;
   Histogram<14> first_byte{kLatencyBounds};  // request head to first byte of the answer
   Histogram<14> duration{kLatencyBounds};

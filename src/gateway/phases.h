@@ -6,6 +6,8 @@
 
 namespace tdn::gateway {
 
+class Peers;
+
 // accept: what is asked of us. not_found, method_not_allowed, invalid_request (a header is
 // malformed).
 [[nodiscard]] Result<void> accept(Request& request);
@@ -22,6 +24,11 @@ namespace tdn::gateway {
 // policy 2: the model exists, the key may use it, policy lets it be processed somewhere.
 // model_not_found, model_not_allowed, policy_denied.
 [[nodiscard]] Result<void> narrow(Request& request);
+
+// In place of accept to policy 2, for a request from a peer: its route token instead of a key, and
+// policy asked again for this site and the token's model, before anything of the body is read.
+// not_found, invalid_api_key (the token), invalid_request, overloaded, wrong_site.
+[[nodiscard]] Result<void> take_hop(Request& request, Peers& peers, PlantedBug bug);
 
 // Answers of our own to GET /v1/models and /v1/models/{id}: the models that the key may use.
 [[nodiscard]] Result<std::string> list_models(const Request& request);

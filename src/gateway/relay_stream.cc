@@ -28,7 +28,7 @@ enum class Flow : std::uint8_t {
 class StreamRelay {
  public:
   explicit StreamRelay(const Answering& answering)
-      : a_(answering), follower_(wanted(answering.request.scan)) {}
+      : a_(answering), follower_(wanted(answering.request)) {}
 
   io::Task<Result<void>> run() {
     const Flow flow = co_await pump();
@@ -54,8 +54,12 @@ class StreamRelay {
   }
 
  private:
-  static AnswerFollower::Wanted wanted(const codec::RequestScan& scan) {
-    return {scan.answers(), scan.include_usage, scan.continuous_usage, scan.prompts};
+  // Another edge gets every count there is, so that it bills what we do; it takes out what its
+  // client did not ask for.
+  static AnswerFollower::Wanted wanted(const Request& request) {
+    const codec::RequestScan& scan = request.scan;
+    return {scan.answers(), scan.include_usage || request.from_peer,
+            scan.continuous_usage || request.from_peer, scan.prompts};
   }
 
   // Reads events and passes them on until there is no more to come.

@@ -14,6 +14,7 @@
 #include "gateway/catalogue.h"
 #include "gateway/client_location.h"
 #include "gateway/durable.h"
+#include "gateway/hop.h"
 #include "http/server_connection.h"
 #include "meter/books.h"
 #include "meter/usage_record.h"
@@ -45,6 +46,8 @@ struct Request {
   std::string client_reference;  // x-client-request-id, echoed
   std::string trace_parent;
   ClientLocation location;
+  bool from_peer = false;    // through the peer listener
+  std::unique_ptr<Hop> hop;  // of one from a peer, once its token was found good; else null
 
   // authenticate
   const domain::Key* key = nullptr;
@@ -61,8 +64,14 @@ struct Request {
   // admit
   quota::Reservation reservation;
   std::optional<meter::AdmissionHandle> admission;  // from first dispatch to settlement
-
-  Durable admitted;  // set when the admission is on disk
+  // Set when the admission is on disk; nothing if nobody waits for that.
+  std::optional<Durable> admitted;
+  // What was dispatched last.
+  struct Dispatched {
+    domain::EndpointIndex endpoint;
+    std::uint64_t leg = 0;
+    bool forwarded = false;
+  } last;
 
   // of the answer
   std::uint64_t retry_after_s = 1;  // for an error with Retry-After

@@ -18,16 +18,17 @@ constexpr Duration kBooksPatience = 30s;
 }  // namespace
 
 io::Task<Result<void>> Gateway::admission_durable(Request& request) {
-  if (request.admitted.done() || !request.scan.stream) {
+  if (!request.admitted || request.admitted->done()) {
     co_return Result<void>{};
   }
-  co_return io::to_result(co_await request.admitted.wait(), "waiting for the books");
+  co_return io::to_result(co_await request.admitted->wait(), "waiting for the books");
 }
 
 void Gateway::checkpoint(const Request& request, Leg& leg) {
   if (request.admission && leg.usage.take_checkpoint(loop_.now())) {
     const meter::UsageVector usage = leg.usage.consumed();
-    books_.checkpoint(*request.admission, {0, request.snapshot()[leg.endpoint].uid, usage});
+    books_.checkpoint(*request.admission,
+                      {leg.number, request.snapshot()[leg.endpoint].uid, usage});
     fail_point("gateway.after_checkpoint");
   }
 }
