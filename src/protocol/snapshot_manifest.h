@@ -74,9 +74,9 @@ struct SnapshotManifest {
 // The manifest with `key_id` set, signed, in its envelope.
 [[nodiscard]] std::string sign_snapshot(SnapshotManifest manifest, const codec::Ed25519Key& key);
 
-// Takes the envelope apart, verifies the signature with the one of `trusted` that the manifest
-// names, then parses. Code::kInvalid: too large, malformed, signed by nobody trusted, or the
-// signature does not fit; the detail says which.
+// Takes the envelope apart, finds the one of `trusted` (a few) whose signature it is, and only then
+// parses the manifest. Code::kInvalid: too large, malformed, signed by nobody trusted, or by
+// another key than it names; the detail says which.
 [[nodiscard]] Result<SnapshotManifest> open_snapshot_envelope(
     std::string_view envelope, std::span<const codec::Ed25519PublicKey> trusted);
 

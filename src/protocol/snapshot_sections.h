@@ -29,6 +29,7 @@
 namespace tdn::protocol {
 
 inline constexpr unsigned kKeyShards = 64;
+inline constexpr std::size_t kMostTrusted = 8;
 
 struct Section {
   SectionRef ref;
@@ -52,8 +53,12 @@ struct Section {
                                      const domain::Identities& identities);
 [[nodiscard]] Section write_trust(std::span<const codec::Ed25519PublicKey> trusted);
 [[nodiscard]] unsigned key_shard(const Uid& key);
+[[nodiscard]] std::string keys_section_name(unsigned shard);
 [[nodiscard]] Section write_keys(const domain::Manifests& manifests,
                                  const domain::Identities& identities, unsigned shard);
+
+// As a manifest lists them.
+[[nodiscard]] std::vector<SectionRef> refs_of(std::span<const Section> sections);
 
 // --- the edge's side ---
 
@@ -81,15 +86,20 @@ class SnapshotContent {
   [[nodiscard]] std::uint64_t sections_parsed() const { return parsed_; }
 
  private:
-  Result<void> take(const SectionRef& ref, std::string_view json);
+  class SectionReader;
+
+  Result<void> try_update(const SnapshotManifest& manifest, const Read& read);
+  Result<void> settle();
   void drop(std::string_view section);
   void clear();
+  [[nodiscard]] std::string beside_credentials() const;
 
   std::string credentials_folder_;
   std::map<std::string, codec::Digest> held_;
   domain::Manifests manifests_;
   domain::Identities identities_;
   std::vector<codec::Ed25519PublicKey> trusted_;
+  std::size_t sorted_keys_ = 0;  // the first of manifests_.keys, by name
   std::uint64_t parsed_ = 0;
 };
 

@@ -103,6 +103,7 @@ enum class SyncFault : std::uint8_t {
   kInvalidNodeSecret,  // 401
 };
 [[nodiscard]] std::string_view to_string(SyncFault fault);
+[[nodiscard]] std::optional<SyncFault> parse_sync_fault(std::string_view name);
 
 struct SyncRefusal {
   SyncFault fault = SyncFault::kGap;

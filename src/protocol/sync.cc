@@ -1,0 +1,192 @@
+#include "protocol/sync.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "codec/base64.h"
+#include "codec/hex.h"
+#include "codec/json_writer.h"
+
+namespace tdn::protocol {
+namespace {
+
+using codec::JsonWriter;
+
+constexpr std::size_t kLongestRecord = 65'536;
+constexpr std::size_t kLengthBytes = 4;
+
+constexpr std::array<std::string_view, 3> kHealths = {"unknown", "up", "down"};
+
+struct FaultInfo {
+  std::string_view name;
+  int status;
+  std::string_view type;
+};
+constexpr std::array<FaultInfo, 7> kFaults = {{
+    {"gap", 409, "conflict_error"},
+    {"clone", 409, "conflict_error"},
+    {"rollback", 409, "conflict_error"},
+    {"quarantined", 409, "conflict_error"},
+    {"stale", 409, "conflict_error"},
+    {"protocol_mismatch", 400, "invalid_request_error"},
+    {"invalid_node_secret", 401, "authentication_error"},
+}};
+
+std::string decimal(std::uint64_t value) { return fmt::format("{}", value); }
+
+void write_order(JsonWriter& json, const SnapshotOrder& order) {
+  json.begin_object().key("controlEpoch").string(decimal(order.control_epoch));
+  json.key("version").string(decimal(order.version)).end_object();
+}
+
+void write(JsonWriter& json, const EndpointReport& report) {
+  json.begin_object().key("uid").string(to_string(report.uid));
+  json.key("health").string(to_string(report.health));
+  json.key("running").number(std::uint64_t{report.running});
+  json.key("waiting").number(std::uint64_t{report.waiting});
+  json.key("tokensPerSecond").number(std::uint64_t{report.tokens_per_second});
+  json.key("ttftMs").number(std::uint64_t{report.ttft_ms}).end_object();
+}
+
+void write(JsonWriter& json, const RouteKeyGrant& grant) {
+  json.begin_object().key("id").string(grant.id);
+  json.key("version").number(std::uint64_t{grant.version});
+  json.key("from").string(to_string(grant.from)).key("to").string(to_string(grant.to));
+  json.key("key").string(codec::to_hex(grant.key)).end_object();
+}
+
+const FaultInfo& info_of(SyncFault fault) { return kFaults[static_cast<std::size_t>(fault)]; }
+
+}  // namespace
+
+std::string_view to_string(EndpointHealth health) {
+  return kHealths[static_cast<std::size_t>(health)];
+}
+
+std::optional<EndpointHealth> parse_endpoint_health(std::string_view text) {
+  const auto found = std::ranges::find(kHealths, text);
+  if (found == kHealths.end()) {
+    return std::nullopt;
+  }
+  return static_cast<EndpointHealth>(found - kHealths.begin());
+}
+
+std::string_view to_string(SyncFault fault) { return info_of(fault).name; }
+
+int status_of(SyncFault fault) { return info_of(fault).status; }
+
+std::optional<SyncFault> parse_sync_fault(std::string_view name) {
+  const auto found = std::ranges::find(kFaults, name, &FaultInfo::name);
+  if (found == kFaults.end()) {
+    return std::nullopt;
+  }
+  return static_cast<SyncFault>(found - kFaults.begin());
+}
+
+std::string to_json(const SyncRequest& request) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().key("site").string(request.site);
+  json.key("edge").string(to_string(request.edge)).key("boot").string(to_string(request.boot));
+  json.key("n").string(decimal(request.n)).key("protocols").begin_array();
+  json.number(std::uint64_t{request.protocols.lowest});
+  json.number(std::uint64_t{request.protocols.highest}).end_array();
+  json.key("version").string(request.version).key("journal").begin_object();
+  json.key("epoch").number(std::uint64_t{request.journal.epoch});
+  json.key("log").string(to_string(request.journal.log));
+  json.key("lastSeq").string(decimal(request.journal.last_seq)).end_object();
+  if (request.upload) {
+    json.key("upload").begin_object();
+    json.key("epoch").number(std::uint64_t{request.upload->epoch});
+    json.key("from").string(decimal(request.upload->from));
+    json.key("records").string(codec::to_base64(request.upload->records)).end_object();
+  }
+  if (request.complete_through) {
+    json.key("completeThrough").string(fmt::format("{}", request.complete_through->us));
+  }
+  json.key("snapshot");
+  write_order(json, request.snapshot);
+  json.key("endpoints").begin_array();
+  for (const EndpointReport& report : request.endpoints) {
+    write(json, report);
+  }
+  json.end_array();
+  if (!request.refused_snapshot.empty()) {
+    json.key("refusedSnapshot").string(request.refused_snapshot);
+  }
+  json.end_object();
+  return text;
+}
+
+std::string to_json(const SyncReply& reply) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().key("boot").string(to_string(reply.boot));
+  json.key("n").string(decimal(reply.n));
+  json.key("networkTimeMs").string(decimal(reply.network_time_ms));
+  json.key("epoch").number(std::uint64_t{reply.epoch});
+  json.key("acked").string(decimal(reply.acked));
+  json.key("keepFrom").string(decimal(reply.keep_from)).key("snapshot");
+  write_order(json, reply.snapshot);
+  json.key("keys").begin_array();
+  for (const RouteKeyGrant& grant : reply.keys) {
+    write(json, grant);
+  }
+  json.end_array().key("sites").begin_array();
+  for (const PeerEdge& peer : reply.sites) {
+    json.begin_object().key("site").string(peer.site);
+    json.key("edge").string(to_string(peer.edge)).end_object();
+  }
+  json.end_array().end_object();
+  return text;
+}
+
+std::string to_json(const SyncRefusal& refusal) {
+  const FaultInfo& info = info_of(refusal.fault);
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().key("error").begin_object();
+  json.key("message").string(refusal.message).key("type").string(info.type);
+  json.key("code").string(info.name).key("param").null().end_object();
+  if (refusal.fault == SyncFault::kGap) {
+    json.key("expected").string(decimal(refusal.expected));
+  }
+  if (refusal.fault == SyncFault::kRollback) {
+    json.key("epoch").number(std::uint64_t{refusal.epoch});
+  }
+  json.end_object();
+  return text;
+}
+
+void pack_record(std::vector<std::uint8_t>& records, ByteView payload) {
+  auto length = static_cast<std::uint32_t>(payload.size());
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    records.push_back(static_cast<std::uint8_t>(length));
+    length >>= 8U;
+  }
+  records.insert(records.end(), payload.begin(), payload.end());
+}
+
+Result<std::optional<ByteView>> unpack_record(ByteView& records) {
+  if (records.empty()) {
+    return std::optional<ByteView>();
+  }
+  std::uint32_t length = 0;
+  if (records.size() >= kLengthBytes) {
+    for (std::size_t i = kLengthBytes; i > 0; --i) {
+      length = (length << 8U) | records[i - 1];
+    }
+  }
+  if (length == 0 || length > kLongestRecord || records.size() - kLengthBytes < length) {
+    return fail(Code::kInvalid, fmt::format("the records are cut short or malformed, {} bytes "
+                                            "before their end",
+                                            records.size()));
+  }
+  const ByteView record = records.subspan(kLengthBytes, length);
+  records = records.subspan(kLengthBytes + length);
+  return std::optional(record);
+}
+
+}  // namespace tdn::protocol
