@@ -39,6 +39,8 @@ class FixedVector {
     TDN_CHECK(i < size_);
     return values_[i];
   }
+  // Must not be empty.
+  [[nodiscard]] const T& front() const { return (*this)[0]; }
   [[nodiscard]] T* begin() { return values_.data(); }
   [[nodiscard]] T* end() { return values_.data() + size_; }
   [[nodiscard]] const T* begin() const { return values_.data(); }

@@ -65,6 +65,8 @@ struct RequestScan {
   Span include_usage_at;
   Span continuous_usage_at;
   Span user_at;
+  Span text_at;                  // messages, prompt or input: what the engine reads
+  Span provider_at;              // the client's wishes of who serves it (openai_provider.h)
   std::uint32_t members_at = 0;  // behind the opening brace
   bool stream_options_is_null = false;
   bool stream_options_is_empty = false;  // `{}`

@@ -18,6 +18,8 @@ enum class Member : std::uint8_t {
   kMaxTokens,
   kMaxCompletionTokens,
   kUser,
+  kMessages,
+  kProvider,
   kOther,
 };
 
@@ -98,7 +100,10 @@ class Scanner {
     if (is("max_completion_tokens")) {
       return Member::kMaxCompletionTokens;
     }
-    return !prompts_name_.empty() && is(prompts_name_) ? Member::kPrompts : Member::kOther;
+    if (prompts_name_.empty() ? is("messages") : is(prompts_name_)) {
+      return prompts_name_.empty() ? Member::kMessages : Member::kPrompts;
+    }
+    return is("provider") ? Member::kProvider : Member::kOther;
   }
 
   [[nodiscard]] std::string_view name(Member member) const {
@@ -119,6 +124,10 @@ class Scanner {
         return "max_completion_tokens";
       case Member::kUser:
         return "user";
+      case Member::kMessages:
+        return "messages";
+      case Member::kProvider:
+        return "provider";
       case Member::kOther:
         break;
     }
@@ -151,6 +160,12 @@ class Scanner {
       }
       case Member::kPrompts:
         return prompts();
+      case Member::kMessages:
+        scan_.text_at = span(json_.skip());
+        return {};
+      case Member::kProvider:
+        scan_.provider_at = span(json_.skip());
+        return {};
       case Member::kMaxTokens: {
         std::optional<std::uint64_t> cap;
         TDN_TRY_VOID(count("max_tokens", cap, &scan_.max_tokens_at));
@@ -260,9 +275,10 @@ class Scanner {
   // A string or a list of token ids is one prompt; a list of strings or of lists is as many.
   Result<void> prompts() {
     if (json_.peek() != JsonReader::Type::kArray) {
-      json_.skip();
+      scan_.text_at = span(json_.skip());
       return {};
     }
+    const std::size_t start = json_.offset();
     std::uint64_t elements = 0;
     bool tokens = false;
     json_.enter_array();
@@ -274,6 +290,7 @@ class Scanner {
     if (!tokens && elements > kAnswersLimit * 2) {
       return wrong(prompts_name_, "holds more than 2048 prompts");
     }
+    scan_.text_at = span_from(start);
     scan_.prompts = tokens || elements == 0 ? 1 : static_cast<std::uint32_t>(elements);
     return {};
   }

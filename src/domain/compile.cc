@@ -172,6 +172,7 @@ class Compiler {
       endpoint.kind = spec.kind;
       set_url(endpoint, spec.url);
       endpoint.concurrency = static_cast<std::uint32_t>(spec.concurrency);
+      endpoint.data_collection = spec.data_collection;
       endpoint.credential_file = beside(place.file, spec.credential.file);
       endpoint.credential_variable = spec.credential.env;
       for (const ServedModel& served : spec.models) {

@@ -60,9 +60,9 @@ void describe_limits(FieldVisitor& fields, LimitsSpec& limits, Objective& object
   static constexpr std::string_view kObjectives[] = {"", "balanced", "latency", "cost"};
   fields.choice(
       {.name = "objective",
-       .prose = "What routing prefers: `balanced` weighs distance against load, `latency` "
-                "takes the nearest endpoint with room, `cost` the cheapest. The nearest "
-                "level that sets it wins.",
+       .prose = "What routing makes small: `latency` the time to the first token, `cost` the "
+                "price, `balanced` both, a hundred seconds being worth a unit of currency. The "
+                "nearest level that sets it wins.",
        .shown_default = "that of the level above; at last `balanced`"},
       {.names = kObjectives, .built = 4, .instead = ""}, objective);
 }
@@ -275,8 +275,10 @@ void describe(FieldVisitor& fields, EndpointSpec& spec) {
        .shown_default = "each model's price"},
       spec.cost.has_value(), [&] { spec.cost.emplace(); },
       [&](FieldVisitor& inner) { describe(inner, *spec.cost); });
-  fields.choice({.name = "dataCollection", .prose = "Whether the engine's owner keeps prompts."},
-                {.names = kCollection, .built = 1, .instead = "use deny"}, spec.data_collection);
+  fields.choice({.name = "dataCollection",
+                 .prose = "Whether the engine's owner keeps prompts. Requests whose `provider` has "
+                          "`data_collection: deny` are not sent to one that does."},
+                {.names = kCollection, .built = 2, .instead = ""}, spec.data_collection);
   object_of(fields,
             {.name = "credential",
              .prose = "Where the engine's own API key is found, never the key itself."},

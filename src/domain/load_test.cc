@@ -123,8 +123,6 @@ TEST(Manifests, RefusesFieldsWithoutEffectOnlyIfSet) {
               HasSubstr("spec.rules[0].match.dataClasses[0]: has no effect yet"));
   EXPECT_THAT(error_of(example_with("reach: direct", "reach: outbound")),
               HasSubstr("spec.reach: `outbound` is not built yet; use direct"));
-  EXPECT_THAT(error_of(example_with("dataCollection: deny", "dataCollection: allow")),
-              HasSubstr("spec.dataCollection: `allow` is not built yet"));
   EXPECT_THAT(error_of(example_with("kind: tdn\n", "kind: vllm\n")),
               HasSubstr("spec.kind: `vllm` is not built yet; use openai"));
   EXPECT_THAT(error_of(example_with("kind: tdn\n", "kind: opnai\n")),

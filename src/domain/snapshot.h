@@ -93,6 +93,7 @@ struct Endpoint {
   std::string path;            // before /v1; usually empty
   std::vector<Served> models;  // sorted by model
   std::uint32_t concurrency = 0;
+  DataCollection data_collection = DataCollection::kDeny;
   std::string credential_file;  // absolute or relative to the working folder; may be empty
   std::string credential_variable;
 

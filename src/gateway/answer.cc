@@ -59,6 +59,9 @@ Result<void> Gateway::begin_answer(Request& request, const Leg& leg,
     lines.add("server-timing",
               server_timing(text, request.dispatched - request.arrived, now - request.dispatched));
   }
+  if (leg.under_way != nullptr) {
+    leg.under_way->prefilled();
+  }
   request.answered = true;
   request.first_byte = request.last_token = loop_.now();
   metrics_.first_byte.observe(now - request.arrived);

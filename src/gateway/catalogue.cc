@@ -52,11 +52,11 @@ quota::Limits to_limits(const domain::Limits& limits) {
 
 Result<std::shared_ptr<const Catalogue>> Catalogue::create(
     std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
-    const Catalogue* previous) {
+    const Catalogue* previous, route::Reach reach) {
   const std::shared_ptr<Catalogue> made(new Catalogue());
   made->number_ = previous == nullptr ? 1 : previous->number_ + 1;
-  made->table_ = route::Table::create(std::move(snapshot), here,
-                                      previous == nullptr ? nullptr : previous->table_.get());
+  made->table_ = route::Table::create(
+      std::move(snapshot), here, previous == nullptr ? nullptr : previous->table_.get(), reach);
   made->make_limiters(previous);
   TDN_TRY_VOID(made->read_credentials());
   TDN_TRY_VOID(made->make_texts());

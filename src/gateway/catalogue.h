@@ -20,11 +20,12 @@ namespace tdn::gateway {
 
 class Catalogue {
  public:
-  // Reads the credentials that endpoints refer to. `previous` (may be null) hands on states.
+  // Reads the credentials that endpoints refer to. `previous` (may be null) hands on states;
+  // `reach` says whether endpoints of other sites are called from here or through their edges.
   // Errors: kInvalid, naming the endpoint whose credential cannot be read.
   [[nodiscard]] static Result<std::shared_ptr<const Catalogue>> create(
       std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
-      const Catalogue* previous);
+      const Catalogue* previous, route::Reach reach = route::Reach::kDirect);
 
   // Counts up from reload to reload.
   [[nodiscard]] std::uint64_t number() const { return number_; }

@@ -138,11 +138,13 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   if (upstream == nullptr) {
     co_return fail(upstream_error({Code::kUnavailable, "no way to the site's edge is known"}));
   }
-  const std::optional<route::InFlight> under_way = route::InFlight::try_begin(
-      request.catalogue->table().state(leg.endpoint), endpoint.concurrency);
+  std::optional<route::InFlight> under_way = route::InFlight::try_begin(
+      request.catalogue->table().state(leg.endpoint), endpoint.concurrency,
+      {.tokens = leg.fresh_tokens, .now = loop_.now()});
   if (!under_way) {
     co_return fail(Error(Code::kOverloaded, "this endpoint has as many requests as it takes"));
   }
+  leg.under_way = &*under_way;
   // Before another owner works for us, the books must know it.
   const bool foreign = site.owner != snapshot[request.catalogue->here()].owner;
   TDN_CO_TRY_VOID(open_admission(request, leg, foreign));

@@ -26,7 +26,8 @@ Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Bo
       random_(random),
       books_(books),
       options_(options),
-      upstreams_(loop, network, options_.upstream) {
+      upstreams_(loop, network, options_.upstream),
+      routing_(options.prefixes) {
   if (membership != nullptr) {
     peers_.emplace(loop, *membership, options_.upstream);
   }
@@ -124,6 +125,7 @@ io::Task<Result<void>> Gateway::generate(Request& request) {
   TDN_CO_TRY(request.body, co_await request.client.read_body());
   TDN_CO_TRY_VOID(parse(request));
   TDN_CO_TRY_VOID(narrow(request));
+  TDN_CO_TRY_VOID(Routing::read_preferences(request));
   TDN_CO_TRY_VOID(reserve(request));
   co_return co_await serve_watched(request);
 }
@@ -142,6 +144,7 @@ io::Task<Result<void>> Gateway::serve_hop(Request& request) {
   metrics_.peer_requests.add();
   TDN_CO_TRY(request.body, co_await request.client.read_body());
   TDN_CO_TRY_VOID(parse(request));
+  TDN_CO_TRY_VOID(Routing::read_preferences(request));
   co_return co_await serve_watched(request);
 }
 
@@ -167,22 +170,17 @@ Result<void> Gateway::reserve(Request& request) {
 }
 
 io::Task<Result<void>> Gateway::serve(Request& request) {
-  FixedVector<domain::EndpointIndex, route::Decision::kOrdered> tried;
-  FixedVector<domain::SiteIndex, route::Decision::kOrdered> tried_sites;
+  Tried tried;
   std::optional<Error> last;
-  for (int attempts = 0; attempts < options_.attempts && !tried_sites.full();) {
-    const route::Request wanted{request.key,
-                                request.model,
-                                request.location.country,
-                                {tried.begin(), tried.size()},
-                                loop_.now(),
-                                {tried_sites.begin(), tried_sites.size()},
-                                request.from_peer};
-    const route::Decision decision = route::choose(request.catalogue->table(), wanted, candidates_);
-    if (decision.candidates.empty()) {
+  const bool may_retry = request.preferences == nullptr || request.preferences->may_retry();
+  for (int attempts = 0;
+       attempts < options_.attempts && !tried.sites.full() && (may_retry || tried.none());) {
+    const Instant now = loop_.now();
+    const route::Decision decision = routing_.choose(request, tried, now);
+    if (decision.refused()) {
       if (!last) {
         request.retry_after_s = retry_after_seconds(decision.retry_after);
-        last.emplace(route::refusal(request.catalogue->table(), wanted, decision));
+        last.emplace(routing_.refusal(request, decision));
       }
       break;
     }
@@ -191,15 +189,15 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     Leg leg(request, endpoint);
     leg.forwarded = peers_ && site != request.catalogue->here();
     leg.number = request.hop ? request.hop->token.leg : static_cast<std::uint64_t>(attempts);
-    leg.reason = route::to_string(decision.reason);
+    routing_.take(request, decision, leg, now);
     if (leg.forwarded) {
-      tried_sites.push_back(site);  // its edge has tried all it has
+      tried.sites.push_back(site);  // its edge has tried all it has
       if (peers_->find(request.snapshot()[site].name) == nullptr) {
         last.emplace(upstream_error({Code::kUnavailable, "no way to the site's edge is known"}));
         continue;
       }
     } else {
-      tried.push_back(endpoint);
+      tried.endpoints.push_back(endpoint);
     }
     metrics_.retries.add(attempts++ > 0 ? 1 : 0);
     Result<void> served =
@@ -257,11 +255,12 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   const domain::Snapshot& snapshot = request.snapshot();
   const domain::Endpoint& endpoint = snapshot[leg.endpoint];
   route::EndpointState& state = request.catalogue->table().state(leg.endpoint);
-  const std::optional<route::InFlight> under_way =
-      route::InFlight::try_begin(state, endpoint.concurrency);
+  std::optional<route::InFlight> under_way = route::InFlight::try_begin(
+      state, endpoint.concurrency, {.tokens = leg.fresh_tokens, .now = loop_.now()});
   if (!under_way) {
     co_return fail(Error(Code::kOverloaded, "this endpoint has as many requests as it takes"));
   }
+  leg.under_way = &*under_way;
   leg.simulated = request.catalogue->simulated(leg.endpoint).load(std::memory_order_relaxed);
   TDN_CO_TRY_VOID(open_admission(request, leg, false));
   io::Context& context = co_await io::this_context();

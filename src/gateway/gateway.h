@@ -22,10 +22,10 @@
 #include "gateway/metrics.h"
 #include "gateway/peers.h"
 #include "gateway/request.h"
+#include "gateway/routing.h"
 #include "gateway/upstreams.h"
 #include "http/server.h"
 #include "meter/books.h"
-#include "route/choose.h"
 
 namespace tdn::gateway {
 
@@ -34,6 +34,7 @@ struct GatewayOptions {
   Duration total = std::chrono::minutes(30);  // whole request; then upstream_timeout or interrupted
   int attempts = 3;                           // at different endpoints, before the first byte
   PlantedBug bug = PlantedBug::kNone;
+  route::PrefixTable* prefixes = nullptr;  // borrowed; of all shards together; may be null
 };
 
 class Gateway final : public http::Handler {
@@ -113,7 +114,7 @@ class Gateway final : public http::Handler {
   Upstreams upstreams_;
   std::optional<Peers> peers_;  // of a member
   GatewayMetrics metrics_;
-  route::Scratch candidates_;
+  Routing routing_;
   codec::FieldLines lines_;  // of the answer being begun
   std::shared_ptr<const Catalogue> catalogue_;
 };

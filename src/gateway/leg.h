@@ -7,6 +7,7 @@
 #include "gateway/request.h"
 #include "gateway/usage_meter.h"
 #include "meter/books.h"
+#include "route/endpoint_state.h"
 
 namespace tdn::gateway {
 
@@ -22,6 +23,12 @@ struct Leg {
   bool streamed = false;
   bool simulated = false;
   std::string_view reason;  // code of the routing decision, a literal
+  // What routing expected of it.
+  std::uint32_t cached_tokens = 0;
+  std::uint32_t fresh_tokens = 0;
+  std::uint32_t way_us = 0;              // until the endpoint has the request, and back
+  bool queued = false;                   // others are ahead
+  route::InFlight* under_way = nullptr;  // borrowed, while it is
 };
 
 // The request's record as far as it is known now; `end` and what follows from it are the caller's.

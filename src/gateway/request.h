@@ -19,6 +19,7 @@
 #include "meter/books.h"
 #include "meter/usage_record.h"
 #include "quota/reservation.h"
+#include "route/preferences.h"
 
 namespace tdn::gateway {
 
@@ -61,6 +62,9 @@ struct Request {
   bool by_alias = false;
   const domain::Outcome* outcome = nullptr;
 
+  // choose
+  std::unique_ptr<const route::Preferences> preferences;  // null: the request has none
+
   // admit
   quota::Reservation reservation;
   std::optional<meter::AdmissionHandle> admission;  // from first dispatch to settlement
@@ -80,6 +84,14 @@ struct Request {
   Instant last_token{};
   bool answered = false;  // something of an answer was sent
 
+  // What spreads requests over endpoints that are equally good: of its id and of the catalogue.
+  [[nodiscard]] std::uint64_t spread() const {
+    std::uint64_t spread = catalogue->number() << 1U | 1U;
+    for (const std::uint8_t byte : id.uid.bytes) {
+      spread = spread * 31 + byte;
+    }
+    return spread | 1U;
+  }
   [[nodiscard]] std::string_view id_view() const { return {id_text.data(), id_text.size()}; }
 };
 

@@ -42,6 +42,7 @@ meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter
   const meter::TokenTotals totals = record.reported.totals();
   request.reservation.settle(
       static_cast<std::int64_t>(totals.input + totals.cached_input + totals.output));
+  Routing::learn(request, leg, end, totals);
   metrics_.ended[static_cast<std::size_t>(end)].add();
   metrics_.input_tokens.add(totals.input);
   metrics_.cached_input_tokens.add(totals.cached_input);

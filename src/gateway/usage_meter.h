@@ -21,6 +21,7 @@ class UsageMeter {
   // Without counts by the engine: events with content so far.
   void count_events(std::uint64_t content_events) { content_events_ = content_events; }
 
+  [[nodiscard]] std::uint64_t input_characters() const { return input_characters_; }
   // The engine's counts, or the estimate in their place.
   [[nodiscard]] meter::UsageVector consumed() const;
   [[nodiscard]] bool estimated() const { return !reported_; }

@@ -3,215 +3,138 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
-#include <tuple>
 
 namespace tdn::route {
 namespace {
 
-constexpr std::uint32_t kWhole = 1024;
-constexpr std::uint32_t kFreeLoad = kWhole / 2;
-constexpr std::uint64_t kFullLoadUs = 100'000;
+using namespace std::chrono_literals;
 
-bool better(const Candidate& a, const Candidate& b) {
-  return std::tie(a.cost_pico, a.score_us, a.load, a.endpoint) <
-         std::tie(b.cost_pico, b.score_us, b.load, b.endpoint);
+// Unused for longer, a connection has been closed by one end or the other.
+constexpr Duration kConnectionKept = 30s;
+
+std::uint32_t ms_between(Instant earlier, Instant later) {
+  if (later <= earlier) {
+    return 0;
+  }
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(later - earlier).count();
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(ms, Facts::kNeverReported - 1));
 }
 
-// Prices in another currency than the model's cannot be compared: dearest.
-std::uint64_t cost_of(const domain::Model& model, const domain::Endpoint& endpoint,
-                      domain::ModelIndex index) {
-  const domain::Prices& cost = endpoint.served(index)->cost;
-  if (cost.currency != model.prices.currency) {
-    return std::numeric_limits<std::uint64_t>::max();
+// The moment's part of the facts.
+void fill_load(const EndpointState& state, Instant now, Facts& facts) {
+  facts.own = state.in_flight();
+  facts.pending_tokens = state.pending_tokens();
+  if (const auto reported = state.reported()) {
+    facts.running = reported->report.running;
+    facts.waiting = reported->report.waiting;
+    facts.ours = reported->ours;
+    facts.age_ms = ms_between(reported->when, now);
+    if (reported->report.slots > 0) {
+      facts.slots = std::min(facts.slots, reported->report.slots);
+    }
+  } else {
+    facts.age_ms = facts.relayed ? Facts::kNeverReported : 0;
   }
-  return static_cast<std::uint64_t>(cost.input.pico) + static_cast<std::uint64_t>(cost.output.pico);
+  const std::uint32_t prefill = state.prefill_ns_per_token();
+  const std::uint32_t decode = state.decode_us_per_token();
+  facts.prefill_ns = prefill != 0 ? prefill : kPriorPrefillNs;
+  facts.decode_us = decode != 0 ? decode : kPriorDecodeUs;
+  if (now - state.last_used() > kConnectionKept) {
+    facts.setup_us += facts.site_us;  // a handshake
+  }
 }
 
-Exclusion exclusion_of(const domain::Snapshot& snapshot, domain::SiteIndex here,
-                       const domain::Endpoint& endpoint, const domain::Outcome& policy,
-                       const EndpointState& state, const Candidate& candidate,
-                       const Request& request) {
-  if (!policy.sites.contains(endpoint.site)) {
-    return Exclusion::kPolicy;
+void fill_cached(const CacheHits& hits, const EndpointState& state, std::uint32_t input,
+                 Facts& facts) {
+  for (const CacheHit& hit : hits) {
+    if (hit.tag == facts.tag) {
+      const std::uint64_t tokens = std::min(std::min(hit.tokens, input), kMostTokens);
+      facts.cached_tokens = std::max(
+          facts.cached_tokens, static_cast<std::uint32_t>(tokens * state.cache_trust() / 1024));
+    }
   }
-  if (request.own_only && endpoint.site != here) {
-    return Exclusion::kElsewhere;
-  }
-  switch (snapshot[endpoint.site].state) {
-    case domain::SiteState::kActive:
-      break;
-    case domain::SiteState::kCordoned:
-      return Exclusion::kCordoned;
-    case domain::SiteState::kDraining:
-      return Exclusion::kDraining;
-  }
-  if (std::ranges::find(request.tried, candidate.endpoint) != request.tried.end() ||
-      std::ranges::find(request.tried_sites, endpoint.site) != request.tried_sites.end()) {
-    return Exclusion::kTried;
-  }
+}
+
+// What the endpoint's condition says, once nothing else does.
+Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, Instant now,
+                       Facts& facts) {
   if (state.health() == Health::kDown) {
     return Exclusion::kDown;
   }
-  if (request.now < state.paused_until()) {
+  if (now < state.paused_until()) {
+    facts.pause_ms = ms_between(now, state.paused_until() + 999us);
     return Exclusion::kPaused;
   }
-  return candidate.in_flight >= endpoint.concurrency ? Exclusion::kFull : Exclusion::kNone;
-}
-
-Candidate weigh(const Table& table, const Request& request, const domain::Outcome& policy,
-                domain::EndpointIndex index) {
-  const domain::Snapshot& snapshot = table.snapshot();
-  const domain::Endpoint& endpoint = snapshot[index];
-  const EndpointState& state = table.state(index);
-  Candidate candidate;
-  candidate.endpoint = index;
-  candidate.in_flight = state.in_flight();
-  candidate.load = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-      std::uint64_t{candidate.in_flight} * kWhole / endpoint.concurrency, kWhole));
-  candidate.exclusion =
-      exclusion_of(snapshot, table.here(), endpoint, policy, state, candidate, request);
-  candidate.score_us = table.round_trip_us(index);
-  const domain::Objective objective = request.key->objective;
-  if (objective != domain::Objective::kLatency && candidate.load > kFreeLoad) {
-    candidate.score_us += kFullLoadUs * (candidate.load - kFreeLoad) / (kWhole - kFreeLoad);
-  }
-  if (objective == domain::Objective::kCost) {
-    candidate.cost_pico = cost_of(snapshot[request.model], endpoint, request.model);
-  }
-  return candidate;
-}
-
-Reason reason_of(const Table& table, const Request& request, const Decision& decision) {
-  const Candidate& chosen = decision.candidates.front();
-  const std::uint32_t round_trip = table.round_trip_us(chosen.endpoint);
-  std::size_t permitted = 0;
-  const Candidate* nearer = nullptr;  // the nearest of those that are nearer than the chosen one
-  for (const Candidate& candidate : decision.all) {
-    if (candidate.exclusion == Exclusion::kPolicy || candidate.exclusion == Exclusion::kElsewhere) {
-      continue;
-    }
-    ++permitted;
-    const std::uint32_t limit =
-        nearer == nullptr ? round_trip : table.round_trip_us(nearer->endpoint);
-    if (table.round_trip_us(candidate.endpoint) < limit) {
-      nearer = &candidate;
-    }
-  }
-  if (!request.tried.empty() || !request.tried_sites.empty()) {
-    return Reason::kFailover;
-  }
-  if (permitted == 1) {
-    return Reason::kOnly;
-  }
-  if (nearer == nullptr) {
-    return Reason::kNearest;
-  }
-  switch (nearer->exclusion) {
-    case Exclusion::kNone:
-      return nearer->cost_pico > chosen.cost_pico ? Reason::kCost : Reason::kLoad;
-    case Exclusion::kFull:
-    case Exclusion::kPaused:
-      return Reason::kLoad;
-    default:
-      return Reason::kFailover;
-  }
-}
-
-void refuse(const Table& table, const Request& request, Decision& decision) {
-  bool permitted = false;
-  bool tried = false;
-  bool busy = false;
-  Instant soonest = kNever;
-  for (const Candidate& candidate : decision.all) {
-    permitted |= candidate.exclusion != Exclusion::kPolicy;
-    tried |= candidate.exclusion == Exclusion::kTried;
-    if (candidate.exclusion == Exclusion::kFull) {
-      busy = true;
-      soonest = std::min(soonest, request.now + std::chrono::seconds(1));
-    } else if (candidate.exclusion == Exclusion::kPaused) {
-      busy = true;
-      soonest = std::min(soonest, table.state(candidate.endpoint).paused_until());
-    }
-  }
-  if (!permitted) {
-    decision.refusal = Code::kPolicyDenied;
-  } else if (busy) {
-    decision.refusal = Code::kOverloaded;
-    decision.retry_after = std::max<Duration>(soonest - request.now, std::chrono::seconds(1));
-  } else {
-    decision.refusal = tried ? Code::kUpstreamError : Code::kZoneUnavailable;
-  }
+  return facts.own >= concurrency ? Exclusion::kFull : Exclusion::kNone;
 }
 
 }  // namespace
 
-std::string_view to_string(Exclusion exclusion) {
-  switch (exclusion) {
-    case Exclusion::kNone:
-      return "none";
-    case Exclusion::kPolicy:
-      return "policy";
-    case Exclusion::kCordoned:
-      return "cordoned";
-    case Exclusion::kDraining:
-      return "draining";
-    case Exclusion::kDown:
-      return "down";
-    case Exclusion::kPaused:
-      return "paused";
-    case Exclusion::kFull:
-      return "full";
-    case Exclusion::kTried:
-      return "tried";
-    case Exclusion::kElsewhere:
-      return "elsewhere";
+Objective objective_of(const domain::Key& key) {
+  switch (key.objective) {
+    case domain::Objective::kLatency:
+      return Objective::kLatency;
+    case domain::Objective::kCost:
+      return Objective::kCost;
+    case domain::Objective::kInherited:
+    case domain::Objective::kBalanced:
+      break;
   }
-  return "";
+  return Objective::kBalanced;
 }
 
-std::string_view to_string(Reason reason) {
-  switch (reason) {
-    case Reason::kNone:
-      return "refused";
-    case Reason::kOnly:
-      return "only";
-    case Reason::kNearest:
-      return "nearest";
-    case Reason::kLoad:
-      return "load";
-    case Reason::kCost:
-      return "cost";
-    case Reason::kFailover:
-      return "failover";
+Work usual_work(const Table& table, domain::ModelIndex model, Objective objective,
+                std::uint64_t bytes, std::uint64_t output_cap) {
+  const ModelState& state = table.model_state(model);
+  Work work;
+  work.objective = objective;
+  work.input_tokens = state.tokens_of(bytes);
+  work.usual_input_tokens = state.usual_input();
+  work.usual_output_tokens = state.usual_output();
+  work.output_tokens = work.usual_output_tokens;
+  if (output_cap > 0 && output_cap < work.output_tokens) {
+    work.output_tokens = static_cast<std::uint32_t>(output_cap);
   }
-  return "";
+  return work;
+}
+
+void gather(const Table& table, const Request& request, Scratch& scratch) {
+  const domain::Snapshot& snapshot = table.snapshot();
+  const domain::Model& model = snapshot[request.model];
+  const domain::Outcome& policy = snapshot.outcome(*request.key, request.model, request.client);
+  const std::uint32_t client_us =
+      request.client_at ? round_trip_us(*request.client_at, snapshot[table.here()].coordinates) : 0;
+  const std::span<const Facts> row = table.endpoints_of(request.model);
+  scratch.assign(row.begin(), row.end());
+  for (Facts& facts : scratch) {
+    const EndpointState& state = table.state(facts.endpoint);
+    const std::uint32_t concurrency = facts.slots;
+    facts.client_us = client_us;
+    fill_load(state, request.now, facts);
+    fill_cached(request.cached, state, request.work.input_tokens, facts);
+    if (!policy.sites.contains(facts.site)) {
+      facts.exclusion = Exclusion::kPolicy;
+    } else if (request.own_only && facts.site != table.here()) {
+      facts.exclusion = Exclusion::kElsewhere;
+    }
+    if (request.preferences != nullptr) {
+      request.preferences->apply(model, facts);
+    }
+    if (facts.exclusion != Exclusion::kNone) {
+      continue;
+    }
+    const bool tried =
+        std::ranges::find(request.tried, facts.endpoint) != request.tried.end() ||
+        std::ranges::find(request.tried_sites, facts.site) != request.tried_sites.end();
+    facts.exclusion =
+        tried ? Exclusion::kTried : condition_of(state, concurrency, request.now, facts);
+  }
 }
 
 Decision choose(const Table& table, const Request& request, Scratch& scratch) {
-  const domain::Snapshot& snapshot = table.snapshot();
-  const auto& endpoints = snapshot[request.model].endpoints;
-  Decision decision;
-  decision.policy = &snapshot.outcome(*request.key, request.model, request.client);
-  scratch.clear();
-  scratch.reserve(endpoints.size());
-  for (const domain::EndpointIndex endpoint : endpoints) {
-    scratch.push_back(weigh(table, request, *decision.policy, endpoint));
-  }
-  const auto eligible_end = std::partition(
-      scratch.begin(), scratch.end(),
-      [](const Candidate& candidate) { return candidate.exclusion == Exclusion::kNone; });
-  const auto eligible = static_cast<std::size_t>(eligible_end - scratch.begin());
-  const std::size_t ordered = std::min(eligible, Decision::kOrdered);
-  std::partial_sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(ordered),
-                    eligible_end, better);
-  decision.all = scratch;
-  decision.candidates = std::span(scratch).first(ordered);
-  if (ordered > 0) {
-    decision.reason = reason_of(table, request, decision);
-  } else {
-    refuse(table, request, decision);
-  }
+  gather(table, request, scratch);
+  Decision decision = decide(request.work, scratch);
+  decision.policy = &table.snapshot().outcome(*request.key, request.model, request.client);
   return decision;
 }
 
@@ -229,6 +152,16 @@ Error refusal(const Table& table, const Request& request, const Decision& decisi
                   : fmt::format("No endpoint for {} is where this key's policy allows it to be "
                                 "processed; choose another model.",
                                 model)};
+    case Code::kInvalidRequest:
+      return Error(Code::kInvalidRequest,
+                   fmt::format("`provider` leaves none of the {} endpoints that may serve {}; ask "
+                               "for less, or POST the request to /tdn/v1/explain to see why.",
+                               std::count_if(decision.all.begin(), decision.all.end(),
+                                             [](const Facts& facts) {
+                                               return facts.exclusion != Exclusion::kPolicy;
+                                             }),
+                               model))
+          .about("provider");
     case Code::kOverloaded:
       return {Code::kOverloaded,
               fmt::format("All endpoints for {} are busy; try again shortly.", model)};

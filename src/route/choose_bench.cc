@@ -24,8 +24,13 @@ void choose_among(benchmark::State& bench) {
   for (std::uint32_t i = 0; i < all.endpoints.size(); i += 5) {
     table->state({i}).observe(Observation::kRefused, now);
   }
-  const Request request{
-      .key = table->snapshot().keys().data(), .model = {0}, .client = {}, .tried = {}, .now = now};
+  const domain::Key& key = table->snapshot().keys()[0];
+  const Request request{.key = &key,
+                        .model = {0},
+                        .client = {},
+                        .tried = {},
+                        .now = now,
+                        .work = usual_work(*table, {0}, objective_of(key), 8'000, 0)};
   Scratch scratch;
   for (auto _ : bench) {
     benchmark::DoNotOptimize(choose(*table, request, scratch).candidates.front().endpoint);

@@ -54,7 +54,24 @@ class ChooseTest : public testing::Test {
             .model = {0},
             .client = {},
             .tried = tried_,
-            .now = kNow};
+            .now = kNow,
+            .work = usual_work(*table_, {0}, objective_of(table_->snapshot().keys()[0]), bytes_, 0),
+            .preferences = preferences_ ? &*preferences_ : nullptr,
+            .client_at = {},
+            .cached = cached_};
+  }
+  void prefer(std::string_view object) {
+    const auto wishes = codec::parse_provider(object);
+    ASSERT_TRUE(wishes.has_value()) << wishes.error().detail();
+    auto made = Preferences::create(table_->snapshot(), *wishes);
+    ASSERT_TRUE(made.has_value()) << made.error().detail();
+    preferences_ = *std::move(made);
+  }
+  // A connection to each is open.
+  void warm() {
+    for (std::uint32_t i = 0; i < table_->snapshot().endpoints().size(); ++i) {
+      (void)InFlight::try_begin(table_->state(domain::EndpointIndex{i}), 1, {.now = kNow});
+    }
   }
   Decision choose() { return route::choose(*table_, request(), scratch_); }
   std::vector<std::string> order() {
@@ -65,9 +82,9 @@ class ChooseTest : public testing::Test {
     return names;
   }
   Exclusion exclusion(std::string_view name) {
-    for (const Candidate& candidate : choose().all) {
-      if (candidate.endpoint == at(name)) {
-        return candidate.exclusion;
+    for (const Facts& facts : choose().all) {
+      if (facts.endpoint == at(name)) {
+        return facts.exclusion;
       }
     }
     ADD_FAILURE() << name;
@@ -84,6 +101,9 @@ class ChooseTest : public testing::Test {
   std::shared_ptr<const Table> table_;
   std::vector<domain::EndpointIndex> tried_;
   std::list<InFlight> requests_;
+  std::optional<Preferences> preferences_;
+  CacheHits cached_;
+  std::uint64_t bytes_ = 4'000;
   Scratch scratch_;
 };
 
@@ -92,12 +112,16 @@ TEST_F(ChooseTest, PrefersTheNearest) {
   EXPECT_EQ(choose().reason, Reason::kNearest);
 }
 
-TEST_F(ChooseTest, ANearEndpointIsFilledToItsHalfBeforeAFartherOneIsUsed) {
-  occupy("f", 4);
+TEST_F(ChooseTest, ANearEndpointIsLeftOnceItsRequestsLoseMoreThanTheWayTakes) {
+  warm();
+  // 1,000 tokens are read in 50 ms, which costs each running answer 5; Berlin is 6.4 ms away.
+  occupy("f", 1);
   EXPECT_EQ(order().front(), "f");
   occupy("f", 1);
   EXPECT_EQ(order().front(), "b");
   EXPECT_EQ(choose().reason, Reason::kLoad);
+  bytes_ = 100;  // a short prompt holds up nobody
+  EXPECT_EQ(order().front(), "f");
 }
 
 TEST_F(ChooseTest, EndpointsOfOneSiteShareTheLoad) {
@@ -138,29 +162,147 @@ TEST_F(ChooseTest, APeersRequestGoesNoFurther) {
   EXPECT_EQ(route::choose(*table_, nothing, scratch_).refusal, Code::kZoneUnavailable);
 }
 
-TEST_F(ChooseTest, LatencyKeepsToTheNearestAsLongAsItHasRoom) {
+TEST_F(ChooseTest, LatencyIsBlindToPrices) {
+  all_.models[0].spec.price.output.pico = 1'000'000'000;
+  domain::PriceSpec cheap;
+  cheap.output.pico = 1;
+  all_.endpoints[0].spec.cost = cheap;
   all_.keys[0].spec.objective = domain::Objective::kLatency;
   compile();
-  occupy("f", 7);
   EXPECT_EQ(order().front(), "f");
-  occupy("f", 1);
+  all_.keys[0].spec.objective = domain::Objective::kBalanced;
+  compile();
+  EXPECT_EQ(order().front(), "b");
+  EXPECT_EQ(choose().reason, Reason::kCost);
+}
+
+TEST_F(ChooseTest, AFullEndpointIsOut) {
+  occupy("f", 8);
   EXPECT_EQ(order().front(), "b");
   EXPECT_EQ(exclusion("f"), Exclusion::kFull);
   EXPECT_EQ(choose().reason, Reason::kLoad);
 }
 
-TEST_F(ChooseTest, CostTakesTheCheapest) {
+TEST_F(ChooseTest, CostTakesTheCheapestAndForeignPricesCountAsTheDearest) {
   all_.keys[0].spec.objective = domain::Objective::kCost;
-  all_.models[0].spec.price.output.pico = 100;
+  all_.models[0].spec.price.output.pico = 1'000'000;
   domain::PriceSpec cheap;
-  cheap.output.pico = 99;
+  cheap.output.pico = 900'000;
   all_.endpoints[2].spec.cost = cheap;
   domain::PriceSpec foreign;
   foreign.currency = "EUR";
   all_.endpoints[1].spec.cost = foreign;
+  domain::PriceSpec dear;
+  dear.output.pico = 1'100'000;
+  all_.endpoints[0].spec.cost = dear;
   compile();
-  EXPECT_THAT(order(), ElementsAre("o", "b", "p", "f"));
+  EXPECT_THAT(order(), ElementsAre("o", "p", "f", "b"));
   EXPECT_EQ(choose().reason, Reason::kCost);
+}
+
+TEST_F(ChooseTest, TheConversationGoesBackToItsCache) {
+  warm();
+  bytes_ = 40'000;
+  cached_.push_back({Table::tag_of(table_->snapshot()[at("p")].uid), 9'000});
+  EXPECT_EQ(order().front(), "p");
+  EXPECT_EQ(choose().reason, Reason::kCache);
+  for (int i = 0; i < 60; ++i) {
+    state("p").learn_cache(9'000, i == 0 ? 1 : 0);  // it says that it finds nothing there
+  }
+  EXPECT_EQ(order().front(), "f");
+}
+
+TEST_F(ChooseTest, ASlowEndpointIsLeftForLongPrompts) {
+  warm();
+  state("f").learn_prefill(1'000'000);
+  EXPECT_EQ(order().front(), "b");
+  EXPECT_EQ(choose().reason, Reason::kSpeed);
+}
+
+TEST_F(ChooseTest, AStaleReportIsNeverBetterThanAFreshOne) {
+  warm();
+  state("f").report({.running = 0}, kNow - 9s, kNow - 9s);
+  EXPECT_EQ(order().front(), "b");
+  EXPECT_EQ(choose().reason, Reason::kLoad);
+  state("f").report({.running = 0}, kNow);
+  EXPECT_EQ(order().front(), "f");
+}
+
+TEST_F(ChooseTest, APeersEndpointOfWhichNothingIsKnownIsTakenForFull) {
+  const auto snapshot = route::compile(all_);
+  const auto peers =
+      Table::create(snapshot, *snapshot->find_site("frankfurt"), nullptr, Reach::kPeers);
+  table_ = peers;
+  const auto facts_of = [&](std::string_view name) {
+    (void)choose();
+    return *std::find_if(scratch_.begin(), scratch_.end(),
+                         [&](const Facts& facts) { return facts.endpoint == at(name); });
+  };
+  EXPECT_EQ(facts_of("b").age_ms, Facts::kNeverReported);
+  EXPECT_EQ(crowd(facts_of("b")).requests, 8U * 1024);
+  EXPECT_TRUE(facts_of("b").relayed);
+  EXPECT_FALSE(facts_of("f").relayed);
+  EXPECT_EQ(crowd(facts_of("f")).requests, 0U);
+  state("b").report({.running = 1}, kNow);
+  EXPECT_EQ(crowd(facts_of("b")).requests, 1024U);
+}
+
+TEST_F(ChooseTest, TheRequestsProviderNarrowsAndOrders) {
+  prefer(R"({"order":["oslo","paris/p"]})");
+  EXPECT_THAT(order(), ElementsAre("o", "p", "f", "b"));
+  EXPECT_EQ(choose().reason, Reason::kPreference);
+  prefer(R"({"order":["oslo","paris/p"],"allow_fallbacks":false})");
+  EXPECT_THAT(order(), ElementsAre("o", "p"));
+  EXPECT_EQ(exclusion("f"), Exclusion::kProvider);
+  prefer(R"({"only":["berlin","frankfurt/f"],"ignore":["frankfurt"]})");
+  EXPECT_THAT(order(), ElementsAre("b"));
+  all_.endpoints[1].spec.data_collection = domain::DataCollection::kAllow;
+  compile();
+  prefer(R"({"data_collection":"deny"})");
+  EXPECT_EQ(exclusion("f"), Exclusion::kDataCollection);
+  prefer(R"({"data_collection":"allow"})");
+  EXPECT_EQ(exclusion("f"), Exclusion::kNone);
+}
+
+TEST_F(ChooseTest, AHighestPriceLeavesOutWhatIsDearerOrCannotBeCompared) {
+  all_.models[0].spec.price.output.pico = 500'000;
+  domain::PriceSpec dear;
+  dear.output.pico = 600'000;
+  all_.endpoints[0].spec.cost = dear;
+  domain::PriceSpec foreign;
+  foreign.currency = "EUR";
+  all_.endpoints[3].spec.cost = foreign;
+  compile();
+  prefer(R"({"max_price":{"completion":"0.5"}})");
+  EXPECT_THAT(order(), ElementsAre("f", "o"));
+  EXPECT_EQ(exclusion("b"), Exclusion::kPrice);
+  EXPECT_EQ(exclusion("p"), Exclusion::kPrice);
+  prefer(R"({"max_price":{"completion":0.4}})");
+  EXPECT_THAT(order(), ElementsAre()) << "the client pays the model's price, wherever";
+  const Error error = refusal(*table_, request(), choose());
+  EXPECT_EQ(error.code(), Code::kInvalidRequest);
+  EXPECT_THAT(error.detail(), HasSubstr("`provider` leaves none of the 4 endpoints"));
+}
+
+TEST_F(ChooseTest, PreferencesNeverReachOverTheFence) {
+  require({"north"});
+  prefer(R"({"order":["frankfurt"],"only":["frankfurt"]})");
+  EXPECT_TRUE(choose().refused());
+  EXPECT_EQ(exclusion("f"), Exclusion::kPolicy);
+  EXPECT_EQ(exclusion("o"), Exclusion::kProvider);
+  EXPECT_EQ(choose().refusal, Code::kInvalidRequest);
+}
+
+TEST_F(ChooseTest, AProviderThatDoesNotExistIsNamed) {
+  for (const std::string_view member : {"order", "only", "ignore"}) {
+    for (const std::string_view name : {"atlantis", "frankfurt/b", "", "frankfurt/"}) {
+      const auto wishes = codec::parse_provider(fmt::format(R"({{"{}":["{}"]}})", member, name));
+      const auto made = Preferences::create(table_->snapshot(), *wishes);
+      ASSERT_FALSE(made.has_value()) << name;
+      EXPECT_EQ(made.error().code(), Code::kInvalidRequest);
+      EXPECT_THAT(made.error().detail(), HasSubstr(fmt::format("'{}'", name)));
+    }
+  }
 }
 
 TEST_F(ChooseTest, SkipsWhatIsDownPausedFullOrTried) {
@@ -252,7 +394,7 @@ TEST_F(ChooseTest, AReloadKeepsTheStateOfWhatIsStillThere) {
 
 TEST_F(ChooseTest, DecidingAllocatesNothingOnceTheScratchHasGrown) {
   choose();
-  const Candidate* before = scratch_.data();
+  const Facts* before = scratch_.data();
   for (int i = 0; i < 100; ++i) {
     choose();
   }
@@ -265,6 +407,20 @@ struct RandomWorld {
   std::shared_ptr<const Table> table;
   std::list<InFlight> requests;
   std::vector<domain::EndpointIndex> tried;
+  std::optional<Preferences> preferences;
+
+  [[nodiscard]] Request request() const {
+    const domain::Key& key = table->snapshot().keys()[0];
+    return {.key = &key,
+            .model = {0},
+            .client = {},
+            .tried = tried,
+            .now = kNow,
+            .work = usual_work(*table, {0}, objective_of(key), 4'000, 0),
+            .preferences = preferences ? &*preferences : nullptr,
+            .client_at = {},
+            .cached = {}};
+  }
 };
 
 RandomWorld any_world() {
@@ -316,6 +472,17 @@ RandomWorld any_world() {
     if (*rc::gen::inRange(0, 8) == 0) {
       world.tried.push_back({i});
     }
+    if (*rc::gen::inRange(0, 2) == 0) {
+      state.report({.running = *rc::gen::inRange(0U, 9U), .waiting = *rc::gen::inRange(0U, 3U)},
+                   kNow - std::chrono::milliseconds(*rc::gen::inRange(0, 20'000)), kNow);
+    }
+  }
+  if (*rc::gen::inRange(0, 2) == 0) {
+    const std::string site = *rc::gen::elementOf(sites);
+    const auto wishes = codec::parse_provider(*rc::gen::elementOf(std::vector<std::string>{
+        R"({"order":[")" + site + R"("]})", R"({"ignore":[")" + site + R"("]})",
+        R"({"only":[")" + site + R"("]})"}));
+    world.preferences = *Preferences::create(world.table->snapshot(), *wishes);
   }
   return world;
 }
@@ -325,11 +492,7 @@ TEST(ChooseProperty, OnlyPermittedHealthyEndpointsWithRoomAreEverCandidates) {
     const RandomWorld world = any_world();
     const Table& table = *world.table;
     const domain::Snapshot& snapshot = table.snapshot();
-    Request request{.key = snapshot.keys().data(),
-                    .model = {0},
-                    .client = {},
-                    .tried = world.tried,
-                    .now = kNow};
+    const Request request = world.request();
     Scratch scratch;
     const Decision decision = choose(table, request, scratch);
     const domain::Outcome& outcome = snapshot.outcome(*request.key, {0}, {});
@@ -343,10 +506,16 @@ TEST(ChooseProperty, OnlyPermittedHealthyEndpointsWithRoomAreEverCandidates) {
       const domain::Endpoint& e = snapshot.endpoints()[i];
       const EndpointState& state = table.state({i});
       const bool inside = outcome.sites.contains(e.site);
+      Facts wish;
+      wish.endpoint = {i};
+      wish.site = e.site;
+      if (request.preferences != nullptr) {
+        request.preferences->apply(snapshot.models()[0], wish);
+      }
       const bool good =
-          inside && snapshot[e.site].state == domain::SiteState::kActive &&
-          state.health() != Health::kDown && state.paused_until() <= kNow &&
-          state.in_flight() < e.concurrency &&
+          inside && wish.exclusion == Exclusion::kNone &&
+          snapshot[e.site].state == domain::SiteState::kActive && state.health() != Health::kDown &&
+          state.paused_until() <= kNow && state.in_flight() < e.concurrency &&
           std::count(world.tried.begin(), world.tried.end(), domain::EndpointIndex{i}) == 0;
       permitted |= inside;
       eligible += good ? 1 : 0;
@@ -364,11 +533,7 @@ TEST(ChooseProperty, OnlyPermittedHealthyEndpointsWithRoomAreEverCandidates) {
 TEST(ChooseProperty, TheOrderIsTotalAndTheSameEveryTime) {
   EXPECT_TRUE(rc::check("equal input, equal decision", [] {
     const RandomWorld world = any_world();
-    Request request{.key = world.table->snapshot().keys().data(),
-                    .model = {0},
-                    .client = {},
-                    .tried = world.tried,
-                    .now = kNow};
+    const Request request = world.request();
     Scratch one;
     Scratch two;
     const Decision a = choose(*world.table, request, one);
@@ -377,7 +542,7 @@ TEST(ChooseProperty, TheOrderIsTotalAndTheSameEveryTime) {
     RC_ASSERT(a.candidates.size() == b.candidates.size());
     for (std::size_t i = 0; i < a.candidates.size(); ++i) {
       RC_ASSERT(a.candidates[i].endpoint == b.candidates[i].endpoint);
-      if (i > 0 && request.key->objective != domain::Objective::kCost) {
+      if (i > 0 && a.candidates[i - 1].rank == a.candidates[i].rank) {
         RC_ASSERT(a.candidates[i - 1].score_us <= a.candidates[i].score_us);
       }
     }

@@ -138,7 +138,10 @@ void EndpointState::learn_first_token(Duration waited) {
 }
 
 void EndpointState::learn_cache(std::uint64_t expected, std::uint64_t found) {
-  if (expected == 0) {
+  if (found > 0 && !tells_cache_.load(std::memory_order_relaxed)) {
+    tells_cache_.store(true, std::memory_order_relaxed);
+  }
+  if (expected == 0 || !tells_cache_.load(std::memory_order_relaxed)) {
     return;
   }
   const std::int64_t share =

@@ -75,7 +75,8 @@ class alignas(64) EndpointState {
   void learn_prefill(std::uint64_t ns_per_token);
   void learn_decode(std::uint64_t us_per_token);
   void learn_first_token(Duration waited);
-  // Of `expected` prompt tokens that should have been in its cache, `found` were.
+  // Of `expected` prompt tokens that should have been in its cache, `found` were. Nothing is
+  // learned of an engine that never found any: it may not say.
   void learn_cache(std::uint64_t expected, std::uint64_t found);
 
   // Learned from answers, else as reported, else 0: not known.
@@ -113,6 +114,7 @@ class alignas(64) EndpointState {
   std::atomic<std::uint32_t> reported_decode_us_{0};
   std::atomic<std::uint32_t> cache_trust_{kCacheAtFirst};
   std::atomic<std::uint32_t> first_token_us_{0};
+  std::atomic<bool> tells_cache_{false};
   std::atomic<std::uint64_t> last_failure_{0};  // milliseconds since boot · 16 + observation + 1
 };
 

@@ -177,6 +177,9 @@ TEST(EndpointState, LearnsFromAnswersRatherThanFromReports) {
 TEST(EndpointState, LosesTrustInACacheThatForgets) {
   EndpointState state;
   EXPECT_EQ(state.cache_trust(), EndpointState::kCacheAtFirst);
+  state.learn_cache(1'000, 0);
+  EXPECT_EQ(state.cache_trust(), EndpointState::kCacheAtFirst) << "perhaps it does not say";
+  state.learn_cache(0, 1);
   for (int i = 0; i < 50; ++i) {
     state.learn_cache(1'000, 0);
   }
