@@ -30,6 +30,39 @@ Result<Uid> edge_uid(const std::string& path, io::Disk& disk, const Clock& clock
   return uid;
 }
 
+// Journals of earlier epochs, each recovered once so that its last requests are settled, too.
+Result<std::vector<EpochEnd>> close_former(const JournalOptions& current, io::Disk& disk,
+                                           const Clock& clock, Random& random) {
+  TDN_TRY(const std::vector<std::uint32_t> epochs, list_epochs(disk, current.dir));
+  if (!epochs.empty() && epochs.back() > current.epoch) {
+    return fail(Code::kInvalid,
+                fmt::format("{} holds a journal of epoch {}, but the state folder's `{}` says {}; "
+                            "restore that file",
+                            current.dir, epochs.back(), kEpochFile, current.epoch));
+  }
+  std::vector<EpochEnd> former;
+  for (const std::uint32_t epoch : epochs) {
+    if (epoch >= current.epoch) {
+      continue;
+    }
+    auto end = read_epoch_end(disk, current.dir, epoch);
+    if (!end && end.error().code() == Code::kMissing) {
+      JournalOptions options = current;
+      options.epoch = epoch;
+      TDN_TRY(const std::unique_ptr<Journal> journal, Journal::open(options, disk, clock, random));
+      end = EpochEnd{epoch, journal->log(), journal->replica().last_seq(), false};
+      TDN_TRY_VOID(write_epoch_end(disk, current.dir, *end));
+      log_info("books", "closed the journal of an earlier epoch",
+               {{"epoch", static_cast<std::uint64_t>(epoch)}, {"records", end->last_seq}});
+    }
+    TDN_TRY_VOID(end);
+    if (!end->forked) {
+      former.push_back(*std::move(end));
+    }
+  }
+  return former;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& options,
@@ -42,11 +75,13 @@ Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& opt
   TDN_TRY(service->lock_, disk.lock(books + "/lock"));
   TDN_TRY(service->identity_.edge,
           edge_uid(fmt::format("{}/{}", dir, kEdgeUidFile), disk, clock, random));
-  TDN_TRY(service->journal_, Journal::open({.dir = books,
-                                            .edge = service->identity_.edge,
-                                            .epoch = service->identity_.epoch,
-                                            .segment_bytes = options.segment_bytes},
-                                           disk, clock, random));
+  TDN_TRY(service->identity_.epoch, read_epoch(disk, dir));
+  const JournalOptions journal{.dir = books,
+                               .edge = service->identity_.edge,
+                               .epoch = service->identity_.epoch,
+                               .segment_bytes = options.segment_bytes};
+  TDN_TRY(std::vector<EpochEnd> former, close_former(journal, disk, clock, random));
+  TDN_TRY(service->journal_, Journal::open(journal, disk, clock, random));
   if (const std::size_t orphans = service->journal_->orphans(); orphans > 0) {
     log_warning("books", "settled requests that were open when the process died",
                 {{"requests", orphans}});
@@ -55,6 +90,8 @@ Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& opt
   service->space_ = std::make_unique<Space>(limit);
   service->writer_ =
       std::make_unique<Writer>(*service->journal_, *service->space_, clock, options.bug);
+  service->outbox_ =
+      std::make_unique<JournalOutbox>(disk, dir, books, *service->writer_, std::move(former));
   return service;
 }
 

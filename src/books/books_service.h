@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "books/journal.h"
+#include "books/outbox.h"
 #include "books/shard_books.h"
 #include "books/space.h"
 #include "books/writer.h"
@@ -29,8 +30,8 @@ struct BooksOptions {
 
 class BooksService {
  public:
-  // Locks the state folder, reads or makes the edge's uid, recovers the journal. All but the
-  // options borrowed.
+  // Locks the state folder, reads or makes the edge's uid and epoch, closes the journals of earlier
+  // epochs, recovers the current one. All but the options borrowed.
   [[nodiscard]] static Result<std::unique_ptr<BooksService>> open(const BooksOptions& options,
                                                                   io::Disk& disk,
                                                                   const Clock& clock,
@@ -39,6 +40,8 @@ class BooksService {
   [[nodiscard]] const EdgeIdentity& identity() const { return identity_; }
   [[nodiscard]] Journal& journal() { return *journal_; }
   [[nodiscard]] Writer& writer() { return *writer_; }
+  // What control is told; of use while the writer runs.
+  [[nodiscard]] meter::Outbox& outbox() { return *outbox_; }
   // The books of one more shard, whose mail arrives in `mailbox`. Before the writer runs.
   ShardBooks& add_shard(io::Mailbox& mailbox);
   [[nodiscard]] ShardBooks& shard(std::size_t index) { return *shards_[index]; }
@@ -51,6 +54,7 @@ class BooksService {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Space> space_;
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<JournalOutbox> outbox_;
   std::vector<std::unique_ptr<ShardBooks>> shards_;
 };
 

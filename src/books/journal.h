@@ -68,6 +68,10 @@ class Journal {
   // Makes everything appended so far survive the machine.
   [[nodiscard]] Result<void> sync();
 
+  // Removes segments that the older checkpoint covers and whose records control keeps. Done with
+  // each new segment, too.
+  [[nodiscard]] Result<void> prune();
+
   // True while there is no reserve segment. Nothing may be admitted then; `try_reserve` is to be
   // called each second until it is false.
   [[nodiscard]] bool is_full() const { return !reserve_; }
@@ -82,6 +86,7 @@ class Journal {
   [[nodiscard]] bool is_durable() const { return unsynced_frames_ == 0; }
   [[nodiscard]] const Replica& replica() const { return replica_; }
   [[nodiscard]] std::uint64_t durable_lsn() const { return durable_lsn_; }
+  [[nodiscard]] const Uid& log() const { return log_; }
   [[nodiscard]] const JournalOptions& options() const { return options_; }
   // Orphans that `open` settled.
   [[nodiscard]] std::size_t orphans() const { return orphans_; }
@@ -103,7 +108,6 @@ class Journal {
   Result<void> start_segment(std::uint64_t first_lsn, ByteView frames);
   Result<void> next_segment();
   Result<void> write_checkpoint();
-  Result<void> prune();
   [[nodiscard]] std::string path(std::string_view name) const;
   [[nodiscard]] std::string reserve_path() const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace tdn::books {
@@ -20,14 +21,15 @@ constexpr int kLiveAttempts = 5;
 
 }  // namespace
 
-Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir) {
+Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir,
+                                  std::optional<std::uint32_t> wanted) {
   TDN_TRY(const std::vector<std::string> names, disk.list(dir));
   JournalFiles files;
-  std::uint32_t epoch = 0;
+  std::uint32_t epoch = wanted.value_or(0);
   for (const std::string& name : names) {
     if (const auto segment = parse_file_name(name, kSegmentSuffix)) {
       files.segments.push_back({dir + "/" + name, *segment});
-      epoch = std::max(epoch, segment->epoch);
+      epoch = wanted ? epoch : std::max(epoch, segment->epoch);
     } else if (const auto checkpoint = parse_file_name(name, kCheckpointSuffix)) {
       files.checkpoints.push_back({dir + "/" + name, *checkpoint});
     }
@@ -35,6 +37,17 @@ Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir) {
   files.segments = of_highest_epoch(std::move(files.segments), epoch);
   files.checkpoints = of_highest_epoch(std::move(files.checkpoints), epoch);
   return files;
+}
+
+Result<std::vector<std::uint32_t>> list_epochs(io::Disk& disk, const std::string& dir) {
+  TDN_TRY(const std::vector<std::string> names, disk.list(dir));
+  std::set<std::uint32_t> epochs;
+  for (const std::string& name : names) {
+    if (const auto segment = parse_file_name(name, kSegmentSuffix)) {
+      epochs.insert(segment->epoch);
+    }
+  }
+  return std::vector<std::uint32_t>(epochs.begin(), epochs.end());
 }
 
 namespace {

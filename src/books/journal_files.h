@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ struct JournalFiles {
   std::vector<JournalFile> checkpoints;  // by lsn
 };
 
-// Of the highest epoch only; those of earlier ones are other logs.
-[[nodiscard]] Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir);
+// Of one epoch, by default the highest; those of others are other logs.
+[[nodiscard]] Result<JournalFiles> list_journal(io::Disk& disk, const std::string& dir,
+                                                std::optional<std::uint32_t> epoch = {});
+// Those with segments here, lowest first.
+[[nodiscard]] Result<std::vector<std::uint32_t>> list_epochs(io::Disk& disk,
+                                                             const std::string& dir);
 
 struct SegmentScan {
   SegmentHeader header;

@@ -57,19 +57,20 @@ Result<Replica> Journal::newest_state(const JournalFiles& files) const {
 }
 
 Result<Journal::Recovered> Journal::replay() {
-  TDN_TRY(const JournalFiles files, list_journal(disk_, options_.dir));
+  TDN_TRY(const JournalFiles files, list_journal(disk_, options_.dir, options_.epoch));
   Recovered recovered;
   if (files.segments.empty()) {
+    TDN_TRY(const JournalFiles newest, list_journal(disk_, options_.dir));
+    if (!newest.segments.empty() && newest.segments.front().name.epoch > options_.epoch) {
+      return fail(Code::kInvalid, fmt::format("{} is the journal of epoch {}, not {}", options_.dir,
+                                              newest.segments.front().name.epoch, options_.epoch));
+    }
     if (!files.checkpoints.empty()) {
       return fail(Code::kCorrupt,
                   fmt::format("{}: there are checkpoint files, but no segment", options_.dir));
     }
     log_ = Uid::make(clock_.wall(), random_);
     return recovered;
-  }
-  if (files.segments.front().name.epoch != options_.epoch) {
-    return fail(Code::kInvalid, fmt::format("{} is the journal of epoch {}, not {}", options_.dir,
-                                            files.segments.front().name.epoch, options_.epoch));
   }
   TDN_TRY(replica_, newest_state(files));
   if (files.segments.front().name.lsn > replica_.next_lsn()) {

@@ -117,6 +117,8 @@ Result<void> Journal::prune() {
   while (segments_.size() > 1 && segments_[1].file.name.lsn <= covered + 1 &&
          segments_.front().last_seq < replica_.ack().keep_from) {
     TDN_TRY_VOID(disk_.remove(segments_.front().file.path));
+    // One by one: after a crash a gap between segments would look like damage.
+    TDN_TRY_VOID(disk_.sync_dir(options_.dir));
     segments_.erase(segments_.begin());
   }
   return {};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/fail_point.h"
@@ -32,6 +34,13 @@ Writer::Writer(Journal& journal, Space& space, const Clock& clock, PlantedBug bu
       last_work_(clock.now()) {
   space_.set_accepting(!journal_.is_full());
   next_reserve_ = journal_.is_full() ? clock_.now() + kRetryPeriod : kNever;
+  tell_uploader();
+}
+
+void Writer::rouse() {
+  if (!urgent_.exchange(true, std::memory_order_seq_cst) && signal_ != nullptr) {
+    signal_->work_arrived();
+  }
 }
 
 void Writer::push(Handover& handover) {
@@ -73,12 +82,52 @@ Result<bool> Writer::write() {
     written_.push_back(handover);
     handover = next;
   }
+  if (desk_.asked()) {
+    TDN_TRY_VOID(serve_uploader());
+  }
   TDN_TRY_VOID(journal_.write());
   update_space();
+  if (!refreshing_.empty() && !wants_sync_) {
+    tell_uploader();
+  }
   if (bug_ == PlantedBug::kReleaseBeforeSync) {
     send_back();
   }
   return wants_sync_;
+}
+
+Result<void> Writer::serve_uploader() {
+  OutboxDesk::Asked asked = desk_.take();
+  // While the disk is full, room is for the ends of requests; what is dropped here control says
+  // again with its next answer.
+  if (asked.ack &&
+      (!journal_.is_full() || journal_.room() >= journal_.options().segment_bytes / 32)) {
+    fail_point("books.before_ack_frame");
+    TDN_TRY_VOID(journal_.acknowledge(*asked.ack));
+    fail_point("books.after_ack_frame");
+    TDN_TRY_VOID(journal_.prune());
+    last_work_ = clock_.now();
+    first_unmarked_ = std::min(first_unmarked_, last_work_);
+  }
+  refreshing_.insert(refreshing_.end(), std::make_move_iterator(asked.waiting.begin()),
+                     std::make_move_iterator(asked.waiting.end()));
+  wants_sync_ = wants_sync_ || (!refreshing_.empty() && !journal_.is_durable());
+  return {};
+}
+
+// Right after a sync, or when there was nothing to sync.
+void Writer::tell_uploader() {
+  const Replica& replica = journal_.replica();
+  desk_.publish({.epoch = replica.epoch(),
+                 .log = journal_.log(),
+                 .last_seq = replica.last_seq(),
+                 .acked = replica.ack().acked,
+                 .keep_from = replica.ack().keep_from,
+                 .complete_through = complete_through_,
+                 .complete_seq = replica.last_seq()});
+  for (const OutboxDesk::Done& done : std::exchange(refreshing_, {})) {
+    done();
+  }
 }
 
 Result<void> Writer::write(Handover& handover) {
@@ -157,6 +206,7 @@ void Writer::update_space() {
 Result<void> Writer::sync() {
   TDN_TRY_VOID(journal_.sync());
   wants_sync_ = false;
+  tell_uploader();
   fail_point("books.after_sync_before_release");
   return {};
 }
@@ -185,6 +235,7 @@ Result<void> Writer::rest() { return clock_.now() < mark_due() ? Result<void>{} 
 Result<void> Writer::mark() {
   if (!journal_.is_durable()) {
     TDN_TRY_VOID(journal_.sync());
+    tell_uploader();
   }
   first_unmarked_ = kNever;
   TDN_TRY_VOID(journal_.mark_synced(complete_through_));
@@ -196,6 +247,9 @@ Result<void> Writer::close() {
   TDN_TRY_VOID(sync());
   release();
   space_.set_accepting(false);
+  for (const OutboxDesk::Done& done : desk_.close()) {
+    done();
+  }
   return journal_.is_full() ? Result<void>{} : mark();
 }
 

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "books/handover.h"
 #include "books/journal.h"
+#include "books/outbox_desk.h"
 #include "books/space.h"
 
 namespace tdn::books {
@@ -44,6 +45,10 @@ class Writer {
   void set_signal(WriterSignal& signal) { signal_ = &signal; }
   void push(Handover& handover);
 
+  // Meets the uploader there. After asking for something, `rouse`; both from any thread.
+  [[nodiscard]] OutboxDesk& desk() { return desk_; }
+  void rouse();
+
   // Whether a handover waits that should not be left waiting.
   [[nodiscard]] bool has_work() const { return urgent_.load(std::memory_order_acquire); }
   // Whether the next batch may need another segment, whose making takes a while.
@@ -65,6 +70,8 @@ class Writer {
   static constexpr std::uint64_t kSegmentMargin = std::uint64_t{256} << 10U;
 
   Result<void> mark();
+  Result<void> serve_uploader();
+  void tell_uploader();
   Result<void> write(Handover& handover);
   Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);
   [[nodiscard]] std::uint64_t& admission_lsn(const Handover& handover, const Operation& operation);
@@ -76,6 +83,7 @@ class Writer {
   Space& space_;
   const Clock& clock_;
   const PlantedBug bug_;
+  OutboxDesk desk_;
   WriterSignal* signal_ = nullptr;
 
   std::atomic<Handover*> queue_ = nullptr;  // newest first
@@ -87,6 +95,7 @@ class Writer {
   Instant next_reserve_ = kNever;
   Instant first_unmarked_;  // work since the last `synced` mark; kNever: none
   Instant last_work_;
+  std::vector<OutboxDesk::Done> refreshing_;  // told once the disk has it all
   WallTime complete_through_;  // everything settled until then has been taken from the queue
 };
 

@@ -62,8 +62,9 @@ struct EntryJson {
   }
 };
 
-Result<void> dump_journal(const std::string& dir, io::Disk& disk, std::ostream& out) {
-  TDN_TRY(const JournalFiles files, list_journal(disk, dir));
+Result<void> dump_epoch(const std::string& dir, std::uint32_t epoch, io::Disk& disk,
+                        std::ostream& out) {
+  TDN_TRY(const JournalFiles files, list_journal(disk, dir, epoch));
   for (std::size_t i = 0; i < files.segments.size(); ++i) {
     const std::string& path = files.segments[i].path;
     const auto visit = [&](const Frame& frame, std::uint64_t offset) -> Result<void> {
@@ -106,8 +107,9 @@ Result<Replica> state_before(io::Disk& disk, const JournalFiles& files,
                           files.segments.front().path, first.first_lsn));
 }
 
-Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream& out) {
-  TDN_TRY(const JournalFiles files, list_journal(disk, dir));
+Result<void> check_epoch(const std::string& dir, std::uint32_t epoch, io::Disk& disk,
+                         std::ostream& out) {
+  TDN_TRY(const JournalFiles files, list_journal(disk, dir, epoch));
   TDN_TRY(const std::vector<std::uint8_t> first_bytes,
           io::read_file(disk, files.segments.front().path));
   const auto first = parse_header(first_bytes);
@@ -115,6 +117,7 @@ Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream&
     return fail(first.error().with(files.segments.front().path));
   }
   TDN_TRY(Replica replica, state_before(disk, files, *first));
+  const std::uint64_t gone = replica.last_seq();
   SegmentScan torn;  // the last segment's is the one that may be
   for (std::size_t i = 0; i < files.segments.size(); ++i) {
     std::uint64_t frames = 0;
@@ -144,22 +147,37 @@ Result<void> check_journal(const std::string& dir, io::Disk& disk, std::ostream&
         "just now; the next start drops it\n",
         files.segments.back().path, torn.end.offset, torn.torn_bytes);
   }
+  if (gone > 0) {
+    out << fmt::format(
+        "{}: begins behind record {}; those up to it were uploaded to control and removed\n", dir,
+        gone);
+  }
   out << fmt::format("{}: edge {}, epoch {}, {} records, {} requests open\n", dir,
                      to_string(replica.edge()), replica.epoch(), replica.last_seq(),
                      replica.open_count());
   return {};
 }
 
+using Work = Result<void> (*)(const std::string& dir, std::uint32_t epoch, io::Disk& disk,
+                              std::ostream& out);
+
+Result<void> for_each_epoch(const std::string& dir, io::Disk& disk, std::ostream& out, Work work) {
+  TDN_TRY(const std::vector<std::uint32_t> epochs, list_epochs(disk, dir));
+  for (const std::uint32_t epoch : epochs) {
+    TDN_TRY_VOID(work(dir, epoch, disk, out));
+  }
+  return {};
+}
+
 int for_each_journal(std::string_view command, const std::string& dir, io::Disk& disk,
-                     std::ostream& out, std::ostream& err,
-                     Result<void> (*work)(const std::string&, io::Disk&, std::ostream&)) {
+                     std::ostream& out, std::ostream& err, Work work) {
   const auto journals = find_journals(disk, dir);
   if (!journals) {
     err << command << ": " << journals.error().detail() << "\n";
     return 1;
   }
   for (const std::string& journal : *journals) {
-    if (const auto done = work(journal, disk, out); !done) {
+    if (const auto done = for_each_epoch(journal, disk, out, work); !done) {
       err << command << ": " << done.error().detail() << "\n";
       return 1;
     }
@@ -170,11 +188,11 @@ int for_each_journal(std::string_view command, const std::string& dir, io::Disk&
 }  // namespace
 
 int journal_dump(const std::string& dir, io::Disk& disk, std::ostream& out, std::ostream& err) {
-  return for_each_journal("tdn journal dump", dir, disk, out, err, dump_journal);
+  return for_each_journal("tdn journal dump", dir, disk, out, err, dump_epoch);
 }
 
 int journal_check(const std::string& dir, io::Disk& disk, std::ostream& out, std::ostream& err) {
-  return for_each_journal("tdn journal check", dir, disk, out, err, check_journal);
+  return for_each_journal("tdn journal check", dir, disk, out, err, check_epoch);
 }
 
 }  // namespace tdn::cli

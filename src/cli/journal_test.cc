@@ -80,6 +80,20 @@ TEST(Journal, CheckTellsOfATornTail) {
   EXPECT_NE(torn.out.find("torn tail at offset "), std::string::npos) << torn.out;
 }
 
+TEST(Journal, CheckFollowsTheChainOfBooksWhoseBeginningWasUploadedAndRemoved) {
+  const TestFolder folder;
+  TestEdge edge(folder.path());
+  for (int i = 0; i < 700; ++i) {
+    edge.request(9, 1, 0, 1);
+  }
+  edge.acknowledge(700);
+  edge.stop();
+  const Said said = run(journal_check, folder.path());
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find("/books: begins behind record "), std::string::npos) << said.out;
+  EXPECT_NE(said.out.find("700 records"), std::string::npos) << said.out;
+}
+
 TEST(Journal, DumpIsOneValidJsonObjectPerFrame) {
   const TestFolder folder;
   TestEdge edge(folder.path());

@@ -74,6 +74,11 @@ class TestEdge {
     service_->writer().release();
     loop_.mailbox().drain();
   }
+  // Control has taken the records up to `seq`.
+  void acknowledge(std::uint64_t seq) {
+    ASSERT_TRUE(service_->outbox().acknowledge(1, seq, seq + 1));
+    ASSERT_TRUE(service_->writer().write());
+  }
   void stop() { ASSERT_TRUE(service_->writer().close()); }
 
  private:

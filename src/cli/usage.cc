@@ -24,13 +24,26 @@ struct Report {
   Names names;
   // Everything settled until then is in the rows; none if an edge has not yet said so.
   std::optional<WallTime> complete_through;
+  // Of journals whose first records are gone from here: control has them.
+  struct Beginning {
+    std::string journal;
+    std::uint64_t seq = 0;
+    WallTime settled;
+  };
+  std::vector<Beginning> beginnings;
 };
 
-// When one edge's journal was last known complete.
-Result<std::optional<WallTime>> add_journal(io::Disk& disk, const std::string& dir,
-                                            meter::Summary& summary) {
-  TDN_TRY(const books::JournalFiles files, books::list_journal(disk, dir));
+// The segments of one epoch. Each record's seq is one more than that of the one before.
+struct EpochRead {
   std::optional<WallTime> complete;
+  std::uint64_t first_seq = 0;  // 0: no record here
+  WallTime first_settled;
+};
+
+Result<EpochRead> read_epoch(io::Disk& disk, const std::string& dir, std::uint32_t epoch,
+                             meter::Summary& summary) {
+  TDN_TRY(const books::JournalFiles files, books::list_journal(disk, dir, epoch));
+  EpochRead read;
   const auto visit = [&](const Frame& frame, std::uint64_t) -> Result<void> {
     if (frame.type != books::FrameType::kSettlement && frame.type != books::FrameType::kSynced) {
       return {};
@@ -39,23 +52,47 @@ Result<std::optional<WallTime>> add_journal(io::Disk& disk, const std::string& d
     if (const auto* settlement = std::get_if<books::SettlementEntry>(&entry)) {
       TDN_TRY(const meter::UsageRecord record, meter::decode_record(settlement->record));
       summary.add(record);
+      if (read.first_seq == 0) {
+        read.first_seq = settlement->seq;
+        read.first_settled = {record.admitted.us + static_cast<std::int64_t>(record.settled_us)};
+      }
     } else if (const auto* synced = std::get_if<books::SyncedEntry>(&entry)) {
-      complete = synced->wall;
+      read.complete = synced->wall;
     }
     return {};
   };
   for (std::size_t i = 0; i < files.segments.size(); ++i) {
-    TDN_TRY_VOID(books::scan_file(disk, files, i, books::Liveness::kLive, visit));
+    const auto scanned = books::scan_file(disk, files, i, books::Liveness::kLive, visit);
+    // Removed since it was listed: control has taken it.
+    const bool gone = !scanned && scanned.error().code() == Code::kMissing && read.first_seq == 0;
+    if (!scanned && !gone) {
+      return fail(scanned.error());
+    }
   }
-  return complete;
+  return read;
+}
+
+// All epochs of one edge; when the last of them, which is being written, was last known complete.
+Result<std::optional<WallTime>> add_journal(io::Disk& disk, const std::string& dir,
+                                            Report& report) {
+  TDN_TRY(const std::vector<std::uint32_t> epochs, books::list_epochs(disk, dir));
+  EpochRead last;
+  for (const std::uint32_t epoch : epochs) {
+    TDN_TRY(last, read_epoch(disk, dir, epoch, report.summary));
+    if (last.first_seq > 1) {
+      report.beginnings.push_back({dir, last.first_seq, last.first_settled});
+    }
+  }
+  return last.complete;
 }
 
 Result<Report> make_report(const UsageOptions& options, io::Disk& disk) {
   TDN_TRY(const std::vector<std::string> journals, find_journals(disk, options.state));
-  Report report{.summary = meter::Summary(options.by), .names = {}, .complete_through = {}};
+  Report report{
+      .summary = meter::Summary(options.by), .names = {}, .complete_through = {}, .beginnings = {}};
   TDN_TRY(report.names, read_names(options.state, journals));
   for (std::size_t i = 0; i < journals.size(); ++i) {
-    TDN_TRY(const std::optional<WallTime> complete, add_journal(disk, journals[i], report.summary));
+    TDN_TRY(const std::optional<WallTime> complete, add_journal(disk, journals[i], report));
     report.complete_through = i == 0 ? complete : std::min(complete, report.complete_through);
   }
   return report;
@@ -92,6 +129,19 @@ std::vector<Line> lines_of(const Report& report) {
   return lines;
 }
 
+void write_beginnings(codec::JsonWriter& json, const Report& report) {
+  if (report.beginnings.empty()) {
+    return;
+  }
+  json.key("beginsAt").begin_array();
+  for (const Report::Beginning& beginning : report.beginnings) {
+    json.begin_object().key("journal").string(beginning.journal);
+    json.key("seq").string(std::to_string(beginning.seq));
+    json.key("settled").string(to_rfc3339(beginning.settled)).end_object();
+  }
+  json.end_array();
+}
+
 std::string render_json(const Report& report) {
   std::string text;
   codec::JsonWriter json(text);
@@ -109,7 +159,9 @@ std::string render_json(const Report& report) {
     json.end_object().key("amount").string(to_string(line.row.amount));
     json.key("currency").string(line.currency.text()).end_object();
   }
-  json.end_array().key("completeThrough");
+  json.end_array();
+  write_beginnings(json, report);
+  json.key("completeThrough");
   report.complete_through ? json.string(to_rfc3339(*report.complete_through)) : json.null();
   json.key("lateSites").begin_array().end_array().end_object();
   return text + "\n";
@@ -153,6 +205,10 @@ std::string render_table(const Report& report) {
   text += report.complete_through
               ? fmt::format("complete through {}\n", to_rfc3339(*report.complete_through))
               : "not yet known to be complete: the edge has just started\n";
+  for (const Report::Beginning& beginning : report.beginnings) {
+    text += fmt::format("{} begins with record {}, settled {}; what is older is at control\n",
+                        beginning.journal, beginning.seq, to_rfc3339(beginning.settled));
+  }
   return text;
 }
 

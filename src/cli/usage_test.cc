@@ -47,6 +47,23 @@ TEST(Usage, SaysInJsonExactlyWhatWasUsed) {
             "\n");
 }
 
+TEST(Usage, SaysWhereTheBooksBeginOnceOlderRecordsWereUploadedAndRemoved) {
+  const TestFolder folder;
+  TestEdge edge(folder.path());
+  for (int i = 0; i < 700; ++i) {
+    edge.request(9, 1, 0, 1);
+  }
+  EXPECT_EQ(usage_of(folder.path(), "model", Output::kTable).out.find("begins with"),
+            std::string::npos);
+  edge.acknowledge(700);
+  edge.stop();
+  const Said table = usage_of(folder.path(), "model", Output::kTable);
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_NE(table.out.find("/books begins with record "), std::string::npos) << table.out;
+  const Said json = usage_of(folder.path(), "model", Output::kJson);
+  EXPECT_NE(json.out.find(R"("beginsAt":[{"journal":")"), std::string::npos) << json.out;
+}
+
 TEST(Usage, ReadsARunningEdgeAndItsNamesOfOldAndShowsUidsWhereThereIsNoName) {
   const TestFolder folder;
   TestEdge edge(folder.path());
