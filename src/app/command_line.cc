@@ -100,11 +100,32 @@ Examples:
           }};
 }
 
+// "paris=127.0.0.1:8183".
+Result<io::DialMap> dial_map(const std::vector<std::string>& texts) {
+  io::DialMap dial;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return fail(Code::kInvalid,
+                  fmt::format("--dial '{}': give a site and where its edge listens for peers, such "
+                              "as paris=127.0.0.1:8183",
+                              text));
+    }
+    TDN_TRY(const io::Address address, loopback_address("--dial", text.substr(equals + 1)));
+    if (!dial.emplace(text.substr(0, equals), address).second) {
+      return fail(Code::kInvalid, fmt::format("--dial names {} twice", text.substr(0, equals)));
+    }
+  }
+  return dial;
+}
+
 Declared declare_edge(CLI::App& root) {
   struct Flags {
     EdgeCommand command;
     std::string listen = "127.0.0.1:8080";
     std::string admin;
+    std::string peers;
+    std::vector<std::string> dial;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
@@ -128,6 +149,12 @@ Examples:
          "Where /healthz, /readyz and /metrics are (default 127.0.0.1:8081, or any port if "
          "--listen has port 0)")
       ->type_name("ADDR");
+  CLI::Option* peers =
+      app->add_option("--peers", flags->peers, "Where the edges of other sites send requests")
+          ->type_name("ADDR");
+  app->add_option("--dial", flags->dial, "Where the edge of another site listens for peers")
+      ->type_name("SITE=ADDR")
+      ->needs(peers);
   app->add_option("--shards", flags->command.shards, "Threads that serve (default: one per core)")
       ->check(CLI::Range(1, 256).description(""))
       ->type_name("N");
@@ -146,6 +173,10 @@ Examples:
               flags->admin = flags->command.listen.port == 0 ? "127.0.0.1:0" : "127.0.0.1:8081";
             }
             TDN_TRY(flags->command.admin, loopback_address("--admin", flags->admin));
+            if (!flags->peers.empty()) {
+              TDN_TRY(flags->command.peers, loopback_address("--peers", flags->peers));
+            }
+            TDN_TRY(flags->command.dial, dial_map(flags->dial));
             return flags->command;
           }};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "cli/usage.h"
 #include "engine/llama_model.h"
 #include "io/network.h"
+#include "io/peer_link.h"
 #include "local/ports.h"
 #include "sim/gateway_sim.h"
 
@@ -30,6 +32,8 @@ struct EdgeCommand {
   std::string site;  // empty: the only one
   io::Address listen;
   io::Address admin;
+  std::optional<io::Address> peers;  // in a network
+  io::DialMap dial;
   int shards = 0;  // 0: one per core
   std::string state;
   int segment_mib = 16;  // of the journal

@@ -79,6 +79,31 @@ TEST(CommandLine, EdgeListensOnLoopbackAndNowhereElse) {
   EXPECT_TRUE(has(refused(admin), "--admin [::]:9: only loopback"));
 }
 
+TEST(CommandLine, EdgeReachesItsPeersWhereItIsTold) {
+  const Words base = {"edge", "--manifests", "m", "--state", "s"};
+  EXPECT_EQ(parsed<EdgeCommand>(base).peers, std::nullopt);
+  const auto with = [&](const Words& more) {
+    Words words = base;
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const auto edge = parsed<EdgeCommand>(with(
+      {"--peers", "127.0.0.1:8083", "--dial", "paris=127.0.0.1:8183", "--dial", "oslo=[::1]:9"}));
+  EXPECT_EQ(to_string(edge.peers.value()), "127.0.0.1:8083");
+  EXPECT_EQ(edge.dial.size(), 2U);
+  EXPECT_EQ(to_string(edge.dial.at("paris")), "127.0.0.1:8183");
+  const auto dialling = [&](const Words& dial) {
+    Words words = with({"--peers", "127.0.0.1:8083"});
+    words.insert(words.end(), dial.begin(), dial.end());
+    return refused(words);
+  };
+  EXPECT_TRUE(has(dialling({"--dial", "paris"}), "such as paris=127.0.0.1:8183"));
+  EXPECT_TRUE(has(dialling({"--dial", "paris=10.0.0.1:1"}), "only loopback addresses"));
+  EXPECT_TRUE(has(dialling({"--dial", "a=127.0.0.1:1", "--dial", "a=127.0.0.1:2"}), "twice"));
+  EXPECT_TRUE(has(refused(with({"--dial", "paris=127.0.0.1:1"})), "--peers"));
+  EXPECT_TRUE(has(refused(with({"--peers", "0.0.0.0:1"})), "only loopback addresses"));
+}
+
 TEST(CommandLine, TheSizeOfTheJournalsFilesHasBounds) {
   const Words base = {"edge", "--manifests", "m", "--state", "s", "--segment-mib"};
   const auto sized = [&](const std::string& size) {

@@ -13,9 +13,11 @@
 #include "base/log.h"
 #include "books/writer_thread.h"
 #include "gateway/admin.h"
+#include "gateway/peer_prober.h"
 #include "gateway/prober.h"
 #include "local/files.h"
 #include "local/reports.h"
+#include "local/user_secret.h"
 
 namespace tdn::app {
 namespace {
@@ -43,13 +45,16 @@ constexpr MetricInfo kAccepting{"tdn_books_accepting", MetricKind::kGauge, "book
 class EdgeRole final : private gateway::AdminSource {
  public:
   EdgeRole(MainLoop& main, const EdgeCommand& command, books::BooksService& books,
-           std::shared_ptr<const gateway::Catalogue> catalogue)
+           std::shared_ptr<const gateway::Catalogue> catalogue,
+           std::shared_ptr<const gateway::UserHasher> hasher)
       : main_(main),
         command_(command),
         books_(books),
         catalogue_(std::move(catalogue)),
+        hasher_(std::move(hasher)),
         shards_(command.shards, main.pool, main.loop, books),
-        prober_(main.loop, main.network),
+        prober_(main.loop, main.network, command.peers.has_value()),
+        link_(main.network, command.dial),
         tasks_(main.loop) {}
 
   void on_signal(int signal) {
@@ -63,38 +68,55 @@ class EdgeRole final : private gateway::AdminSource {
   io::Task<Result<void>> serve() {
     // Shards share the port with each other, so only this finds somebody else's listener there.
     TDN_CO_TRY_VOID(main_.network.listen(command_.listen, false));
+    if (command_.peers) {
+      TDN_CO_TRY_VOID(main_.network.listen(*command_.peers, false));
+    }
     TDN_CO_TRY(std::unique_ptr<io::Listener> listener, main_.network.listen(command_.admin, false));
     http::Server admin(main_.loop, std::move(listener), admin_, limits_, budget_);
     books::WriterThread writer(books_.writer(), system_clock(), end_at_once);
-    const Result<io::Address> address = shards_.start(command_.listen, catalogue_);
-    if (address) {
+    const EdgePlaces wanted{
+        .clients = command_.listen, .peers = command_.peers, .dial = command_.dial};
+    const Result<EdgePlaces> places = shards_.start(wanted, catalogue_);
+    if (places) {
+      if (places->peers) {
+        peer_prober_.emplace(main_.loop, *shards_.membership(link_), system_random());
+        peer_prober_->publish(catalogue_);
+        peer_prober_->start();
+      } else {
+        shards_.publish(hasher_);
+      }
       admin.start();
       prober_.publish(catalogue_);
       prober_.start();
-      co_await announce(*address, admin.address());
+      co_await announce(*places, admin.address());
       co_await stop_.wait();
       log_info("app", "stopping");
       draining_ = true;
       co_await shards_.drain(kGrace);
       co_await prober_.stop();
+      if (peer_prober_) {
+        co_await peer_prober_->stop();
+      }
     }
     writer.stop();
     shards_.stop();
     co_await admin.drain(Duration::zero());
     tasks_.cancel();
     co_await tasks_.join();
-    co_return address.map([](const io::Address&) {});
+    co_return places.map([](const EdgePlaces&) {});
   }
 
  private:
-  io::Task<> announce(io::Address gateway, io::Address admin) {
+  io::Task<> announce(const EdgePlaces& places, io::Address admin) {
     const Instant begin = main_.loop.now();
     while (!all_probed() && main_.loop.now() < begin + kFirstProbes && !stop_.is_set()) {
       co_await io::sleep_for(kBetweenLooks);
     }
-    const local::EdgeReport report{.gateway = "http://" + to_string(gateway),
-                                   .admin = "http://" + to_string(admin),
-                                   .pid = ::getpid()};
+    const local::EdgeReport report{
+        .gateway = "http://" + to_string(places.clients),
+        .admin = "http://" + to_string(admin),
+        .peers = places.peers ? "http://" + to_string(*places.peers) : "",
+        .pid = ::getpid()};
     log_info("app", "serving", {{"gateway", report.gateway}, {"admin", report.admin}});
     if (!command_.ready_file.empty()) {
       const Result<void> written =
@@ -121,6 +143,9 @@ class EdgeRole final : private gateway::AdminSource {
     catalogue_ = *std::move(loaded);
     shards_.publish(catalogue_);
     prober_.publish(catalogue_);
+    if (peer_prober_) {
+      peer_prober_->publish(catalogue_);
+    }
     log_info("app", "manifests reloaded");
   }
 
@@ -132,14 +157,18 @@ class EdgeRole final : private gateway::AdminSource {
   }
 
  private:
-  [[nodiscard]] std::size_t endpoints_in(route::Health health) const {
+  [[nodiscard]] std::size_t endpoints_in(route::Health health, bool own_only) const {
+    const std::vector<domain::Endpoint>& endpoints = catalogue_->snapshot().endpoints();
     std::size_t count = 0;
-    for (std::uint32_t i = 0; i < catalogue_->snapshot().endpoints().size(); ++i) {
-      count += catalogue_->table().state({i}).health() == health ? 1U : 0U;
+    for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
+      const bool counts = !own_only || endpoints[i].site == catalogue_->here();
+      count += counts && catalogue_->table().state({i}).health() == health ? 1U : 0U;
     }
     return count;
   }
-  [[nodiscard]] bool all_probed() const { return endpoints_in(route::Health::kUnknown) == 0; }
+  [[nodiscard]] bool all_probed() const {
+    return endpoints_in(route::Health::kUnknown, command_.peers.has_value()) == 0;
+  }
 
   Result<void> ready() override {
     if (draining_) {
@@ -148,7 +177,7 @@ class EdgeRole final : private gateway::AdminSource {
     if (!books_.shard(0).accepting()) {
       return fail(Code::kNoSpace, "the disk has no room for more records: free some");
     }
-    if (endpoints_in(route::Health::kUp) == 0) {
+    if (endpoints_in(route::Health::kUp, false) == 0) {
       return fail(Code::kUnavailable, "no endpoint is up");
     }
     return {};
@@ -174,8 +203,11 @@ class EdgeRole final : private gateway::AdminSource {
   const EdgeCommand& command_;
   books::BooksService& books_;
   std::shared_ptr<const gateway::Catalogue> catalogue_;
+  const std::shared_ptr<const gateway::UserHasher> hasher_;
   EdgeShards shards_;
   gateway::Prober prober_;
+  io::DialLink link_;
+  std::optional<gateway::PeerProber> peer_prober_;  // in a network
   gateway::Admin admin_{*this};
   const http::ServerLimits limits_;
   http::BodyBudget budget_;
@@ -217,7 +249,9 @@ Result<void> run(const EdgeCommand& asked) {
   TDN_TRY(std::shared_ptr<const gateway::Catalogue> catalogue,
           load_catalogue(EdgeRole::source_of(command), nullptr));
   MainLoop main;
-  EdgeRole role(main, command, *books, std::move(catalogue));
+  TDN_TRY(const codec::Digest secret, local::open_user_secret(command.state, system_random()));
+  EdgeRole role(main, command, *books, std::move(catalogue),
+                std::make_shared<const gateway::UserHasher>(ByteView(secret)));
   return main.run(role.serve(), {SIGINT, SIGTERM, SIGHUP},
                   [&role](int signal) { role.on_signal(signal); });
 }

@@ -26,8 +26,18 @@ http::ServerLimits within_descriptors(int shards) {
   return limits;
 }
 
+// Each other edge keeps as many connections as requests it has here at once. A body may have grown
+// by the sender's splices.
+http::ServerLimits for_peers(http::ServerLimits limits) {
+  limits.connections = std::max<std::size_t>(limits.connections / 2, 1);
+  limits.body_bytes += std::size_t{64} << 10U;
+  return limits;
+}
+
 constexpr MetricInfo kConnections{"tdn_connections", MetricKind::kGauge, "connections",
                                   "Client connections open now."};
+constexpr MetricInfo kPeerConnections{"tdn_peer_connections", MetricKind::kGauge, "connections",
+                                      "Connections of other edges open now."};
 constexpr MetricInfo kFull{"tdn_connections_full_total", MetricKind::kCounter, "pauses",
                            "Times accepting paused at the limit of client connections."};
 constexpr MetricInfo kPauses{"tdn_accept_pauses_total", MetricKind::kCounter, "pauses",
@@ -37,15 +47,27 @@ constexpr MetricInfo kPauses{"tdn_accept_pauses_total", MetricKind::kCounter, "p
 
 struct EdgeShards::Part {
   Part(io::Shard& shard, std::unique_ptr<io::Listener> listener, books::ShardBooks& its_books,
-       const http::ServerLimits& limits, http::BodyBudget& budget)
+       EdgeShards& edge)
       : loop(shard.loop),
         books(its_books),
         // Ids of requests need not be secret, so each shard draws its own without a system call.
         random(system_random().next()),
-        gateway(shard.loop, shard.network, random, books, {}),
-        server(shard.loop, std::move(listener), gateway, limits, budget),
+        link(shard.network, edge.places_.dial),
+        membership(edge.membership(link)),
+        gateway(shard.loop, shard.network, random, books, {}, membership ? &*membership : nullptr),
+        server(shard.loop, std::move(listener), gateway, edge.limits_, edge.budget_),
+        peer_handler(gateway),
         tasks(shard.loop) {
     loop.add_turn_hook(books);
+  }
+  void listen_to_peers(std::unique_ptr<io::Listener> listener, EdgeShards& edge) {
+    peer_server.emplace(loop, std::move(listener), peer_handler, edge.peer_limits_, edge.budget_);
+  }
+  void start() {
+    server.start();
+    if (peer_server) {
+      peer_server->start();
+    }
   }
   ~Part() {
     books.flush();  // so that nothing waits for a timer of a loop that ends
@@ -56,13 +78,22 @@ struct EdgeShards::Part {
     std::vector<Sample> samples;
     gateway.metrics().sample(samples);
     samples.emplace_back(kConnections, MetricLabels{}, static_cast<double>(server.connections()));
+    if (peer_server) {
+      samples.emplace_back(kPeerConnections, MetricLabels{},
+                           static_cast<double>(peer_server->connections()));
+    }
     samples.emplace_back(kFull, MetricLabels{}, static_cast<double>(server.times_full()));
     samples.emplace_back(kPauses, MetricLabels{}, static_cast<double>(server.pauses()));
     return samples;
   }
 
   io::Task<> drain(Duration grace, std::function<void()> done) {
-    co_await server.drain(grace);
+    io::TaskGroup both(loop);
+    both.spawn(server.drain(grace));
+    if (peer_server) {
+      both.spawn(peer_server->drain(grace));
+    }
+    co_await both.join();
     gateway.close_idle();
     books.flush();
     done();
@@ -71,8 +102,12 @@ struct EdgeShards::Part {
   io::Loop& loop;
   books::ShardBooks& books;
   SeededRandom random;
+  io::DialLink link;
+  std::optional<gateway::Membership> membership;  // in a network
   gateway::Gateway gateway;
   http::Server server;
+  gateway::PeerHandler peer_handler;
+  std::optional<http::Server> peer_server;
   io::TaskGroup tasks;
 };
 
@@ -81,6 +116,7 @@ EdgeShards::EdgeShards(int count, io::BlockingPool& pool, io::Loop& main,
     : main_(main),
       books_(books),
       limits_(within_descriptors(count)),
+      peer_limits_(for_peers(limits_)),
       shards_(count, pool),
       parts_(static_cast<std::size_t>(count)) {
   for (int i = 0; i < count; ++i) {
@@ -90,45 +126,80 @@ EdgeShards::EdgeShards(int count, io::BlockingPool& pool, io::Loop& main,
 
 EdgeShards::~EdgeShards() { stop(); }
 
-Result<io::Address> EdgeShards::start(io::Address address,
-                                      const std::shared_ptr<const gateway::Catalogue>& catalogue) {
-  Result<void> outcome;
-  const auto build_all = [&](bool first) {
-    shards_.on_each([&](io::Shard& shard) {
-      if ((shard.index == 0) == first) {
-        if (Result<void> built = build(shard, address, catalogue); !built && (first || outcome)) {
-          outcome = std::move(built);
-        }
-      }
-    });
-  };
-  build_all(true);
-  if (outcome) {
-    address = parts_.front()->server.address();  // the port, if any was asked for
-    build_all(false);
+std::optional<gateway::Membership> EdgeShards::membership(io::PeerLink& link) {
+  if (!places_.peers) {
+    return std::nullopt;
   }
-  if (!outcome) {
-    return fail(std::move(outcome).error());
-  }
-  shards_.on_each(
-      [this](io::Shard& shard) { parts_[static_cast<std::size_t>(shard.index)]->server.start(); });
-  return address;
+  return gateway::Membership{link, network_time_, *seen_, boot_};
 }
 
-Result<void> EdgeShards::build(io::Shard& shard, io::Address address,
+Result<EdgePlaces> EdgeShards::start(const EdgePlaces& places,
+                                     const std::shared_ptr<const gateway::Catalogue>& catalogue) {
+  places_ = places;
+  if (places_.peers) {
+    seen_ = std::make_unique<protocol::SeenTokens>();
+  }
+  TDN_TRY_VOID(build_all(true, catalogue));
+  // The ports, if any were asked for.
+  places_.clients = parts_.front()->server.address();
+  if (places_.peers) {
+    places_.peers = parts_.front()->peer_server->address();
+  }
+  TDN_TRY_VOID(build_all(false, catalogue));
+  shards_.on_each(
+      [this](io::Shard& shard) { parts_[static_cast<std::size_t>(shard.index)]->start(); });
+  return places_;
+}
+
+// The first shard, or all others.
+Result<void> EdgeShards::build_all(bool first,
+                                   const std::shared_ptr<const gateway::Catalogue>& catalogue) {
+  Result<void> outcome;
+  shards_.on_each([&](io::Shard& shard) {
+    if ((shard.index == 0) == first) {
+      if (Result<void> built = build(shard, catalogue); !built && outcome) {
+        outcome = std::move(built);
+      }
+    }
+  });
+  return outcome;
+}
+
+Result<void> EdgeShards::build(io::Shard& shard,
                                const std::shared_ptr<const gateway::Catalogue>& catalogue) {
-  TDN_TRY(std::unique_ptr<io::Listener> listener, shard.network.listen(address, true));
+  TDN_TRY(std::unique_ptr<io::Listener> listener, shard.network.listen(places_.clients, true));
   const auto index = static_cast<std::size_t>(shard.index);
-  parts_[index] =
-      std::make_unique<Part>(shard, std::move(listener), books_.shard(index), limits_, budget_);
+  auto part = std::make_unique<Part>(shard, std::move(listener), books_.shard(index), *this);
+  if (places_.peers) {
+    Result<std::unique_ptr<io::Listener>> peers = shard.network.listen(*places_.peers, true);
+    if (!peers) {
+      return fail(peers.error().with("listening for peers"));
+    }
+    part->listen_to_peers(*std::move(peers), *this);
+  }
+  parts_[index] = std::move(part);
   parts_[index]->gateway.publish(catalogue);
   return {};
+}
+
+void EdgeShards::publish(const std::shared_ptr<const protocol::RouteKeys>& keys) {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    shards_.post(static_cast<int>(i),
+                 [this, i, keys](io::Shard&) { parts_[i]->gateway.publish(keys); });
+  }
 }
 
 void EdgeShards::publish(const std::shared_ptr<const gateway::Catalogue>& catalogue) {
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     shards_.post(static_cast<int>(i),
                  [this, i, catalogue](io::Shard&) { parts_[i]->gateway.publish(catalogue); });
+  }
+}
+
+void EdgeShards::publish(const std::shared_ptr<const gateway::UserHasher>& hasher) {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    shards_.post(static_cast<int>(i),
+                 [this, i, hasher](io::Shard&) { parts_[i]->gateway.publish(hasher); });
   }
 }
 

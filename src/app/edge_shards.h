@@ -1,19 +1,29 @@
 // The shards of one edge: on each a gateway that serves the shared address, over that shard's
-// books.
+// books; in a network also the address for peers.
 //
 // Belongs to the main thread; its loop hears what the shards report.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "books/books_service.h"
 #include "gateway/gateway.h"
+#include "gateway/peer_handler.h"
 #include "http/server.h"
+#include "io/peer_link.h"
 #include "io/shards.h"
 
 namespace tdn::app {
+
+// Where an edge listens and, with `peers`, how it reaches those of the other sites.
+struct EdgePlaces {
+  io::Address clients;
+  std::optional<io::Address> peers;  // nothing: an edge alone
+  io::DialMap dial;
+};
 
 class EdgeShards {
  public:
@@ -24,10 +34,17 @@ class EdgeShards {
   EdgeShards(const EdgeShards&) = delete;
   EdgeShards& operator=(const EdgeShards&) = delete;
 
-  // Builds the gateways and listens; the address with its port. The writer runs. Blocks.
-  [[nodiscard]] Result<io::Address> start(
-      io::Address address, const std::shared_ptr<const gateway::Catalogue>& catalogue);
+  // Builds the gateways and listens; the places with their ports. The writer runs. Blocks.
+  [[nodiscard]] Result<EdgePlaces> start(
+      const EdgePlaces& places, const std::shared_ptr<const gateway::Catalogue>& catalogue);
   void publish(const std::shared_ptr<const gateway::Catalogue>& catalogue);
+  // The keys shared with peers; of an edge in a network.
+  void publish(const std::shared_ptr<const protocol::RouteKeys>& keys);
+  void publish(const std::shared_ptr<const gateway::UserHasher>& hasher);
+  // To be told what control says the time is.
+  [[nodiscard]] protocol::NetworkTime& network_time() { return network_time_; }
+  // For whatever else speaks to peers through `link`, borrowed; nothing if the edge is alone.
+  [[nodiscard]] std::optional<gateway::Membership> membership(io::PeerLink& link);
   [[nodiscard]] io::Task<std::vector<Sample>> samples();
   // Nothing new; what is open gets `grace`, then is interrupted and settled.
   [[nodiscard]] io::Task<> drain(Duration grace);
@@ -36,8 +53,8 @@ class EdgeShards {
 
  private:
   struct Part;
-  Result<void> build(io::Shard& shard, io::Address address,
-                     const std::shared_ptr<const gateway::Catalogue>& catalogue);
+  Result<void> build(io::Shard& shard, const std::shared_ptr<const gateway::Catalogue>& catalogue);
+  Result<void> build_all(bool first, const std::shared_ptr<const gateway::Catalogue>& catalogue);
   // Runs the function on each shard and returns when all have.
   [[nodiscard]] io::Task<> ask_each(std::function<void(Part&)> function);
 
@@ -45,6 +62,11 @@ class EdgeShards {
   books::BooksService& books_;
   http::BodyBudget budget_;
   const http::ServerLimits limits_;
+  const http::ServerLimits peer_limits_;
+  EdgePlaces places_;
+  protocol::NetworkTime network_time_;
+  const Instant boot_ = system_clock().now();
+  std::unique_ptr<protocol::SeenTokens> seen_;  // in a network
   io::Shards shards_;
   std::vector<std::unique_ptr<Part>> parts_;  // by shard; each touched on its thread alone
   bool stopped_ = false;

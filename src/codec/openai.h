@@ -64,7 +64,8 @@ struct RequestScan {
   Span stream_options_at;  // null counts as present
   Span include_usage_at;
   Span continuous_usage_at;
-  Span user_at;
+  Span user_at;                  // the value as it stands there, of whatever type, as the next
+  Span safety_identifier_at;     // what OpenAI has in place of `user` now
   Span text_at;                  // messages, prompt or input: what the engine reads
   Span provider_at;              // the client's wishes of who serves it (openai_provider.h)
   std::uint32_t members_at = 0;  // behind the opening brace
@@ -77,6 +78,11 @@ struct RequestScan {
 // of a wrong type. Everything else is the engine's to judge. Names written with escapes are
 // recognised.
 [[nodiscard]] Result<RequestScan> scan_request(std::string_view body, Operation operation);
+
+// Who the application says it asks for: `safety_identifier`, else `user`, if it is a string;
+// escapes resolved, so that one person is one text. Empty if neither says. `scan` is of this very
+// body.
+[[nodiscard]] std::string user_of(std::string_view body, const RequestScan& scan);
 
 // The only changes that a request may undergo.
 struct RequestEdits {

@@ -20,6 +20,7 @@ enum class Member : std::uint8_t {
   kUser,
   kMessages,
   kProvider,
+  kSafetyIdentifier,
   kOther,
 };
 
@@ -100,6 +101,9 @@ class Scanner {
     if (is("max_completion_tokens")) {
       return Member::kMaxCompletionTokens;
     }
+    if (is("safety_identifier")) {
+      return Member::kSafetyIdentifier;
+    }
     if (prompts_name_.empty() ? is("messages") : is(prompts_name_)) {
       return prompts_name_.empty() ? Member::kMessages : Member::kPrompts;
     }
@@ -128,6 +132,8 @@ class Scanner {
         return "messages";
       case Member::kProvider:
         return "provider";
+      case Member::kSafetyIdentifier:
+        return "safety_identifier";
       case Member::kOther:
         break;
     }
@@ -181,6 +187,9 @@ class Scanner {
       case Member::kUser:
         scan_.has_user = json_.peek() != JsonReader::Type::kNull;
         scan_.user_at = span(json_.skip());
+        return {};
+      case Member::kSafetyIdentifier:
+        scan_.safety_identifier_at = span(json_.skip());
         return {};
       case Member::kOther:
         break;
@@ -326,6 +335,16 @@ Result<RequestScan> scan_request(std::string_view body, Operation operation) {
     scan = tl::unexpected(std::move(read).error());
   }
   return scan;
+}
+
+std::string user_of(std::string_view body, const RequestScan& scan) {
+  for (const Span& at : {scan.safety_identifier_at, scan.user_at}) {
+    const std::string_view value = at.of(body);
+    if (value.size() > 2 && value.front() == '"') {
+      return json_unescape(value.substr(1, value.size() - 2));
+    }
+  }
+  return {};
 }
 
 // Collects replacements in any order and cuts the body at them.

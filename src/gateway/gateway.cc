@@ -8,6 +8,7 @@
 #include "base/fail_point.h"
 #include "gateway/client_watch.h"
 #include "gateway/headers.h"
+#include "gateway/peer_state.h"
 #include "gateway/phases.h"
 #include "gateway/relay.h"
 #include "io/loop.h"
@@ -83,7 +84,9 @@ io::Task<> Gateway::handle_peer(http::ServerConnection& client) {
   begin(request);
   request.from_peer = true;
   metrics_.in_flight.add(1);
-  const Result<void> outcome = co_await serve_hop(request);
+  const bool asks_state = client.head().path() == kPeerStatePath;
+  const Result<void> outcome =
+      asks_state ? co_await answer_peer_state(request) : co_await serve_hop(request);
   metrics_.in_flight.add(-1);
   if (!outcome) {
     co_await answer_error(request, outcome.error());
@@ -127,7 +130,18 @@ io::Task<Result<void>> Gateway::generate(Request& request) {
   TDN_CO_TRY_VOID(narrow(request));
   TDN_CO_TRY_VOID(Routing::read_preferences(request));
   TDN_CO_TRY_VOID(reserve(request));
+  note_user(request);
   co_return co_await serve_watched(request);
+}
+
+void Gateway::note_user(Request& request) const {
+  const codec::RequestScan& scan = request.scan;
+  if (!user_hasher_ || (!scan.user_at.present() && !scan.safety_identifier_at.present())) {
+    return;
+  }
+  if (const std::string user = codec::user_of(request.body, scan); !user.empty()) {
+    request.user_hash = user_hasher_->hash(request.snapshot()[request.key->tenant].uid, user);
+  }
 }
 
 io::Task<Result<void>> Gateway::serve_hop(Request& request) {
@@ -146,6 +160,20 @@ io::Task<Result<void>> Gateway::serve_hop(Request& request) {
   TDN_CO_TRY_VOID(parse(request));
   TDN_CO_TRY_VOID(Routing::read_preferences(request));
   co_return co_await serve_watched(request);
+}
+
+io::Task<Result<void>> Gateway::answer_peer_state(Request& request) {
+  if (Result<void> taken = take_state_request(request, *peers_); !taken) {
+    request.client.close_after_answer();
+    co_return taken;
+  }
+  const std::string body = peer_state_json(*request.catalogue);
+  http::Answer answer;
+  answer.body = body;
+  if (!co_await request.client.respond(answer)) {
+    request.client.abort();
+  }
+  co_return Result<void>{};
 }
 
 io::Task<Result<void>> Gateway::serve_watched(Request& request) {

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "codec/field_lines.h"
 #include "gateway/attempt.h"
+#include "gateway/attribution.h"
 #include "gateway/catalogue.h"
 #include "gateway/leg.h"
 #include "gateway/metrics.h"
@@ -49,6 +50,8 @@ class Gateway final : public http::Handler {
   [[nodiscard]] const std::shared_ptr<const Catalogue>& catalogue() const { return catalogue_; }
   // The keys shared with other edges; of a member only.
   void publish(std::shared_ptr<const protocol::RouteKeys> keys);
+  // Users are recorded from now on, by their hash; without it they are not.
+  void publish(std::shared_ptr<const UserHasher> hasher) { user_hasher_ = std::move(hasher); }
 
   io::Task<> handle(http::ServerConnection& client) override;
   io::Task<> refuse(http::ServerConnection& client, Error error) override;
@@ -85,6 +88,7 @@ class Gateway final : public http::Handler {
   [[nodiscard]] io::Task<Result<void>> generate(Request& request);
   [[nodiscard]] io::Task<Result<void>> serve(Request& request);
   [[nodiscard]] io::Task<Result<void>> serve_hop(Request& request);
+  [[nodiscard]] io::Task<Result<void>> answer_peer_state(Request& request);
   // Until the client leaves or time is up.
   [[nodiscard]] io::Task<Result<void>> serve_watched(Request& request);
   [[nodiscard]] io::Task<Result<void>> attempt(Request& request, Leg& leg);
@@ -97,6 +101,7 @@ class Gateway final : public http::Handler {
                                         const io::Context& context);
   void observe_site(const Request& request, domain::SiteIndex site, route::Observation observation);
   [[nodiscard]] Result<void> reserve(Request& request);
+  void note_user(Request& request) const;
   [[nodiscard]] Error note_failure(route::EndpointState& state, Error error,
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);
@@ -113,6 +118,7 @@ class Gateway final : public http::Handler {
   const GatewayOptions options_;
   Upstreams upstreams_;
   std::optional<Peers> peers_;  // of a member
+  std::shared_ptr<const UserHasher> user_hasher_;
   GatewayMetrics metrics_;
   Routing routing_;
   codec::FieldLines lines_;  // of the answer being begun

@@ -89,10 +89,14 @@ meter::Annexes make_annexes(const Request& request, Random& random) {
   if (request.hop) {
     return annexes;  // the tenant's data is kept once, by the edge that buys for it
   }
+  annexes.tenant.user_hash = request.user_hash;
+  annexes.tenant.tags = request.tags;
   if (request.location.country.known()) {
-    random.fill(std::as_writable_bytes(std::span(annexes.tenant.salt)));
     annexes.tenant.client_country = request.location.country.to_string();
     annexes.tenant.country_source = 1;  // said by a trusted proxy
+  }
+  if (annexes.tenant.has_content()) {
+    random.fill(std::as_writable_bytes(std::span(annexes.tenant.salt)));
   }
   return annexes;
 }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "domain/policy.h"
+#include "gateway/attribution.h"
 #include "gateway/known_key.h"
 
 namespace tdn::gateway {
@@ -64,9 +65,9 @@ bool is_harmless(std::string_view value) {
 }
 
 // The fields that `accept` looks at, found in one pass: the first of each name.
-enum Known : std::size_t { kReference, kTraceParent, kIdempotencyKey, kLocation };
-constexpr std::array<std::string_view, 4> kKnownNames{"x-client-request-id", "traceparent",
-                                                      "idempotency-key", "tdn-client-location"};
+enum Known : std::size_t { kReference, kTraceParent, kIdempotencyKey, kLocation, kTags };
+constexpr std::array<std::string_view, 5> kKnownNames{
+    "x-client-request-id", "traceparent", "idempotency-key", "tdn-client-location", "tdn-tags"};
 using KnownFields = std::array<std::optional<std::string_view>, kKnownNames.size()>;
 
 KnownFields find_known(const codec::RequestHead& head) {
@@ -82,6 +83,16 @@ KnownFields find_known(const codec::RequestHead& head) {
   return found;
 }
 
+// A list may stand in several fields of its name.
+Result<void> take_tags(Request& request, const codec::RequestHead& head) {
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    if (codec::equals_ignoring_case(head[i].name, kKnownNames[kTags])) {
+      TDN_TRY_VOID(add_tags(head[i].value, request.tags));
+    }
+  }
+  return {};
+}
+
 Result<void> take_fields(Request& request, const codec::RequestHead& head) {
   const KnownFields fields = find_known(head);
   if (const auto& reference = fields[kReference]; reference && is_harmless(*reference)) {
@@ -94,6 +105,9 @@ Result<void> take_fields(Request& request, const codec::RequestHead& head) {
     return fail(Error(Code::kInvalidRequest,
                       "Idempotency-Key is not supported yet; send the request without it")
                     .about("Idempotency-Key"));
+  }
+  if (fields[kTags]) {
+    TDN_TRY_VOID(take_tags(request, head));
   }
   // Everybody who can connect is on this machine: the listener takes loopback only.
   if (const auto& location = fields[kLocation]) {

@@ -30,6 +30,10 @@ class Peers;
 // not_found, invalid_api_key (the token), invalid_request, overloaded, wrong_site.
 [[nodiscard]] Result<void> take_hop(Request& request, Peers& peers, PlantedBug bug);
 
+// The token of a peer that asks how this site's endpoints are. method_not_allowed,
+// invalid_api_key, overloaded.
+[[nodiscard]] Result<void> take_state_request(Request& request, Peers& peers);
+
 // Answers of our own to GET /v1/models and /v1/models/{id}: the models that the key may use.
 [[nodiscard]] Result<std::string> list_models(const Request& request);
 [[nodiscard]] Result<std::string> show_model(const Request& request);

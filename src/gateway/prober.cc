@@ -54,8 +54,12 @@ bool says_simulated(std::string_view body) {
 
 }  // namespace
 
-Prober::Prober(io::Loop& loop, io::Network& network)
-    : loop_(loop), limits_(probe_limits()), upstreams_(loop, network, limits_), group_(loop) {}
+Prober::Prober(io::Loop& loop, io::Network& network, bool own_only)
+    : loop_(loop),
+      own_only_(own_only),
+      limits_(probe_limits()),
+      upstreams_(loop, network, limits_),
+      group_(loop) {}
 
 void Prober::publish(std::shared_ptr<const Catalogue> catalogue) {
   catalogue_ = std::move(catalogue);
@@ -81,7 +85,8 @@ io::Task<> Prober::run() {
     const std::vector<domain::Endpoint>& endpoints = catalogue->snapshot().endpoints();
     for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
       Watched& watched = watched_[endpoints[i].uid];
-      if (!watched.busy && watched.next <= loop_.now()) {
+      const bool ours = !own_only_ || endpoints[i].site == catalogue->here();
+      if (ours && !watched.busy && watched.next <= loop_.now()) {
         watched.busy = true;
         group_.spawn(probe(catalogue, {i}));
       }

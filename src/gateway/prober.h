@@ -19,8 +19,9 @@ namespace tdn::gateway {
 
 class Prober {
  public:
-  // Borrowed.
-  Prober(io::Loop& loop, io::Network& network);
+  // Borrowed. `own_only`: not the endpoints of other sites, for which their edges speak
+  // (peer_prober.h).
+  Prober(io::Loop& loop, io::Network& network, bool own_only = false);
 
   void publish(std::shared_ptr<const Catalogue> catalogue);
   void start();
@@ -42,6 +43,7 @@ class Prober {
                                           std::string* body);
 
   io::Loop& loop_;
+  const bool own_only_;
   const http::ClientLimits limits_;
   Upstreams upstreams_;
   io::TaskGroup group_;

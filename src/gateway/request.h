@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/uid.h"
 #include "codec/openai.h"
@@ -47,8 +48,9 @@ struct Request {
   std::string client_reference;  // x-client-request-id, echoed
   std::string trace_parent;
   ClientLocation location;
-  bool from_peer = false;    // through the peer listener
-  std::unique_ptr<Hop> hop;  // of one from a peer, once its token was found good; else null
+  std::vector<std::string> tags;  // tdn-tags
+  bool from_peer = false;         // through the peer listener
+  std::unique_ptr<Hop> hop;       // of one from a peer, once its token was found good; else null
 
   // authenticate
   const domain::Key* key = nullptr;
@@ -56,6 +58,7 @@ struct Request {
   // read body, parse
   std::string_view body;
   codec::RequestScan scan;
+  codec::Digest user_hash{};  // zero: no user was named
 
   // policy 2
   domain::ModelIndex model;

@@ -2,6 +2,7 @@
 // which model, and whether policy lets this site read it.
 #include <fmt/format.h>
 
+#include "gateway/peer_state.h"
 #include "gateway/peers.h"
 #include "gateway/phases.h"
 
@@ -31,9 +32,6 @@ Result<std::string_view> only_token(const codec::RequestHead& head) {
 
 // The request is the one that the token was made for.
 Result<void> check_request(const Request& request, const protocol::RouteToken& token) {
-  if (token.path != request.path) {
-    return not_a_peer("the route token is for another path");
-  }
   const codec::Framing framing = request.client.head().framing();
   const std::uint64_t length =
       framing.kind == codec::BodyKind::kLength ? framing.length : std::uint64_t{0};
@@ -73,6 +71,25 @@ Result<void> find_objects(Request& request, const Peers& peers) {
   return {};
 }
 
+// The token of a request for `path`, good and from now on used.
+Result<protocol::RouteToken> take_token(const Request& request, std::string_view path, Peers& peers,
+                                        PlantedBug bug) {
+  TDN_TRY(const std::string_view text, only_token(request.client.head()));
+  Result<protocol::RouteToken> token = peers.open(text);
+  if (!token) {
+    return not_a_peer(token.error().detail());
+  }
+  const Result<void> used = peers.use(*token);
+  if (!used && bug != PlantedBug::kTokenAcceptedTwice) {
+    return used.error().code() == Code::kOverloaded ? fail(used.error())
+                                                    : not_a_peer(used.error().detail());
+  }
+  if (token->path != path) {
+    return not_a_peer("the route token is for another path");
+  }
+  return token;
+}
+
 Result<void> recheck_policy(Request& request, PlantedBug bug) {
   const domain::Snapshot& snapshot = request.snapshot();
   request.outcome = &snapshot.outcome(*request.key, request.model, request.location.country);
@@ -93,22 +110,21 @@ Result<void> take_hop(Request& request, Peers& peers, PlantedBug bug) {
   if (request.target != Target::kGenerate) {
     return fail(Code::kNotFound, "the peer listener takes requests to models only");
   }
-  TDN_TRY(const std::string_view text, only_token(request.client.head()));
-  Result<protocol::RouteToken> token = peers.open(text);
-  if (!token) {
-    return not_a_peer(token.error().detail());
-  }
-  if (const Result<void> used = peers.use(*token);
-      !used && bug != PlantedBug::kTokenAcceptedTwice) {
-    return used.error().code() == Code::kOverloaded ? fail(used.error())
-                                                    : not_a_peer(used.error().detail());
-  }
-  request.id = token->request;
+  TDN_TRY(protocol::RouteToken token, take_token(request, request.path, peers, bug));
+  request.id = token.request;
   to_chars(request.id.uid, request.id_text);
-  request.hop = std::make_unique<Hop>(Hop{*std::move(token), {}});
+  request.hop = std::make_unique<Hop>(Hop{std::move(token), {}});
   TDN_TRY_VOID(check_request(request, request.hop->token));
   TDN_TRY_VOID(find_objects(request, peers));
   return recheck_policy(request, bug);
+}
+
+Result<void> take_state_request(Request& request, Peers& peers) {
+  if (request.client.head().method() != "GET") {
+    return fail(Code::kMethodNotAllowed, fmt::format("{} takes GET", kPeerStatePath));
+  }
+  TDN_TRY_VOID(take_token(request, kPeerStatePath, peers, PlantedBug::kNone));
+  return {};
 }
 
 }  // namespace tdn::gateway

@@ -38,7 +38,11 @@ std::string to_json(const EdgeReport& report) {
   std::string text;
   JsonWriter json(text);
   json.begin_object().key("gateway").string(report.gateway);
-  json.key("admin").string(report.admin).key("pid").number(report.pid).end_object();
+  json.key("admin").string(report.admin);
+  if (!report.peers.empty()) {
+    json.key("peers").string(report.peers);
+  }
+  json.key("pid").number(report.pid).end_object();
   return text;
 }
 
@@ -80,6 +84,8 @@ Result<EdgeReport> parse_edge_report(std::string_view text) {
       report.gateway = codec::json_unescape(json.string());
     } else if (JsonReader::matches(*key, "admin")) {
       report.admin = codec::json_unescape(json.string());
+    } else if (JsonReader::matches(*key, "peers")) {
+      report.peers = codec::json_unescape(json.string());
     } else if (JsonReader::matches(*key, "pid")) {
       report.pid = pid_of(json).value_or(0);
     } else {

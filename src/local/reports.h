@@ -16,6 +16,7 @@ namespace tdn::local {
 struct EdgeReport {
   std::string gateway;
   std::string admin;
+  std::string peers = {};  // left out if empty: the edge is alone
   int pid = 0;
 };
 

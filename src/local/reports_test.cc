@@ -35,6 +35,12 @@ TEST(Reports, AnEdgesReportIsReadAsItWasWritten) {
   EXPECT_EQ(read.gateway, "http://a");
   EXPECT_EQ(read.admin, "http://b");
   EXPECT_EQ(read.pid, 42);
+  EXPECT_EQ(read.peers, "");
+  const EdgeReport member{
+      .gateway = "http://a", .admin = "http://b", .peers = "http://c", .pid = 42};
+  EXPECT_EQ(to_json(member),
+            R"({"gateway":"http://a","admin":"http://b","peers":"http://c","pid":42})");
+  EXPECT_EQ(parse_edge_report(to_json(member)).value().peers, "http://c");
 }
 
 TEST(Reports, AnEnginesReportIsReadAsItWasWritten) {

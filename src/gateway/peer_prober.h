@@ -1,0 +1,54 @@
+// Asks the edge of every other site how its endpoints are (peer_state.h): every second while the
+// way there or one of them is not up, else every five. What it hears becomes the state of those
+// endpoints as this edge sees them; hearing nothing means that none of them can be reached. One per
+// process; engines of other sites are never asked directly.
+//
+// Belongs to its loop's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "gateway/catalogue.h"
+#include "gateway/peers.h"
+#include "io/task_group.h"
+
+namespace tdn::gateway {
+
+class PeerProber {
+ public:
+  // All borrowed; the membership's link is this loop's.
+  PeerProber(io::Loop& loop, const Membership& membership, Random& random);
+
+  void publish(std::shared_ptr<const Catalogue> catalogue);
+  void publish(std::shared_ptr<const protocol::RouteKeys> keys) { peers_.publish(std::move(keys)); }
+  void start();
+  // Ends all probes; before destruction.
+  [[nodiscard]] io::Task<> stop();
+  // Simulated crash: drops every probe where it stands, after Loop::forget_ready.
+  void destroy_all() { group_.destroy_all(); }
+
+ private:
+  struct Watched {
+    Instant next{};
+    bool busy = false;
+  };
+  io::Task<> run();
+  io::Task<> probe(std::shared_ptr<const Catalogue> catalogue, domain::SiteIndex site);
+  [[nodiscard]] io::Task<Result<std::string>> ask(const std::string& site);
+  [[nodiscard]] Result<std::string> write_request(const std::string& site);
+  // Whether all of them are up.
+  bool note(const Catalogue& catalogue, domain::SiteIndex site, const Result<std::string>& said);
+
+  io::Loop& loop_;
+  Random& random_;
+  const http::ClientLimits limits_;
+  Peers peers_;
+  io::TaskGroup group_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  std::map<Uid, Watched> watched_;  // by site
+};
+
+}  // namespace tdn::gateway

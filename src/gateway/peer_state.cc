@@ -1,0 +1,98 @@
+#include "gateway/peer_state.h"
+
+#include <algorithm>
+#include <array>
+
+#include "codec/json_reader.h"
+#include "codec/json_writer.h"
+
+namespace tdn::gateway {
+namespace {
+
+using codec::JsonReader;
+
+// By number of route::Health.
+constexpr std::array<std::string_view, 3> kHealth{"unknown", "up", "down"};
+
+std::uint32_t counted(JsonReader& json) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(json.count().value_or(0), route::EndpointReport::kMostCounted));
+}
+
+Result<PeerEndpointState> read_endpoint(JsonReader& json) {
+  PeerEndpointState state;
+  bool known = false;
+  json.enter_object();
+  while (const auto key = json.next_key()) {
+    if (JsonReader::matches(*key, "uid")) {
+      const std::optional<Uid> uid = Uid::parse(json.string());
+      known = uid.has_value();
+      state.uid = uid.value_or(Uid{});
+    } else if (JsonReader::matches(*key, "health")) {
+      const auto found = std::ranges::find(kHealth, json.string());
+      state.report.health = found == kHealth.end()
+                                ? route::Health::kUnknown
+                                : static_cast<route::Health>(found - kHealth.begin());
+    } else if (JsonReader::matches(*key, "running")) {
+      state.report.running = counted(json);
+    } else if (JsonReader::matches(*key, "waiting")) {
+      state.report.waiting = counted(json);
+    } else {
+      json.skip();
+    }
+  }
+  if (!known && !json.failed()) {
+    return fail(Code::kInvalid, "an endpoint of a peer has no uid");
+  }
+  return state;
+}
+
+}  // namespace
+
+std::string peer_state_json(const Catalogue& catalogue) {
+  std::string text;
+  codec::JsonWriter json(text);
+  json.begin_object().key("endpoints").begin_array();
+  const std::vector<domain::Endpoint>& endpoints = catalogue.snapshot().endpoints();
+  for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
+    if (endpoints[i].site != catalogue.here()) {
+      continue;
+    }
+    const route::EndpointState& state = catalogue.table().state({i});
+    const auto reported = state.reported();
+    json.begin_object().key("uid").string(to_string(endpoints[i].uid));
+    json.key("health").string(kHealth[static_cast<std::size_t>(state.health())]);
+    json.key("running").number(
+        std::uint64_t{reported ? reported->report.running : state.in_flight()});
+    json.key("waiting").number(std::uint64_t{reported ? reported->report.waiting : 0});
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return text;
+}
+
+Result<std::vector<PeerEndpointState>> parse_peer_state(std::string_view text) {
+  std::vector<PeerEndpointState> endpoints;
+  JsonReader json(text);
+  bool listed = false;
+  json.enter_object();
+  while (const auto key = json.next_key()) {
+    if (!JsonReader::matches(*key, "endpoints") || listed) {
+      json.skip();
+      continue;
+    }
+    listed = true;
+    json.enter_array();
+    while (json.next_element()) {
+      TDN_TRY(const PeerEndpointState endpoint, read_endpoint(json));
+      endpoints.push_back(endpoint);
+    }
+  }
+  TDN_TRY_VOID(json.finish());
+  if (!listed) {
+    return fail(Code::kInvalid, "a peer's answer lists no endpoints");
+  }
+  return endpoints;
+}
+
+}  // namespace tdn::gateway
