@@ -65,7 +65,9 @@ Result<Orphan> settle_orphan(const OpenAdmission& admission, WallTime now) {
     record.flags |= meter::kEstimated;
   }
   record.reported = usage;
-  record.serving.endpoint = admission.legs[admission.leg_count - 1].endpoint;
+  const OpenAdmission::Leg& last = admission.legs[admission.leg_count - 1];
+  record.leg = last.leg;
+  record.serving.endpoint = last.endpoint;
   return Orphan{std::move(record), admitted.tenant_annex, admitted.operator_annex};
 }
 
