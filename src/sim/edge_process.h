@@ -11,9 +11,12 @@
 
 #include "books/books_service.h"
 #include "gateway/gateway.h"
+#include "gateway/peer_handler.h"
+#include "gateway/peer_prober.h"
 #include "gateway/prober.h"
 #include "http/server.h"
 #include "io/memory_disk.h"
+#include "io/peer_link.h"
 #include "sim/journal_driver.h"
 #include "sim/network.h"
 
@@ -30,12 +33,21 @@ struct EdgeWorld {
   io::MemoryDisk& disk;
 };
 
+// What makes the edge one of a network.
+struct EdgeNetwork {
+  std::uint16_t port = 8083;  // for peers
+  io::DialMap dial;
+  std::shared_ptr<const protocol::RouteKeys> keys;
+  gateway::PlantedBug bug = gateway::PlantedBug::kNone;
+};
+
 struct EdgeOptions {
   std::shared_ptr<const domain::Snapshot> snapshot;
   std::string site;  // this edge's
   std::uint16_t port = 8080;
   books::BooksOptions books;
   DiskTiming disk;
+  std::optional<EdgeNetwork> network = std::nullopt;
 };
 
 class EdgeProcess {
@@ -60,6 +72,8 @@ class EdgeProcess {
  private:
   explicit EdgeProcess(const EdgeWorld& world);
   Result<void> set_up(const EdgeOptions& options);
+  Result<void> join(const EdgeNetwork& network,
+                    const std::shared_ptr<const gateway::Catalogue>& catalogue);
   io::Task<> stop();
 
   EdgeWorld world_;
@@ -71,6 +85,17 @@ class EdgeProcess {
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<gateway::Prober> prober_;
   std::unique_ptr<http::Server> server_;
+
+  // Of one in a network.
+  io::DialMap dial_;
+  std::unique_ptr<io::DialLink> link_;
+  protocol::NetworkTime time_;
+  std::unique_ptr<protocol::SeenTokens> seen_;
+  std::optional<gateway::Membership> membership_;
+  std::unique_ptr<gateway::PeerHandler> peer_handler_;
+  std::unique_ptr<http::Server> peer_server_;
+  std::unique_ptr<gateway::PeerProber> peer_prober_;
+
   io::TaskGroup stopping_;
   bool stopped_ = false;
   bool failed_ = false;
