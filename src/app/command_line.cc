@@ -8,6 +8,8 @@
 #include <optional>
 #include <sstream>
 
+#include "http/fetch.h"
+
 namespace tdn::app {
 namespace {
 
@@ -119,6 +121,33 @@ Result<io::DialMap> dial_map(const std::vector<std::string>& texts) {
   return dial;
 }
 
+// Exactly one of manifests and control; of control, a URL on loopback and a key.
+Result<void> check_source(EdgeCommand& command, const std::string& control_key) {
+  if (command.manifests.empty() == command.control.empty()) {
+    return fail(Code::kInvalid,
+                "give --manifests, to serve alone, or --control, to serve in a network");
+  }
+  if (command.control.empty()) {
+    return {};
+  }
+  TDN_TRY(const http::Url url, http::parse_url(command.control));
+  const auto address = loopback_address("--control", url.authority());
+  if (!address || url.target != "/") {
+    return fail(Code::kInvalid, fmt::format("--control {}: give http://127.0.0.1:PORT; control "
+                                            "elsewhere than on loopback is not built yet",
+                                            command.control));
+  }
+  const auto key = codec::parse_ed25519_public_key(control_key);
+  if (!key) {
+    return fail(Code::kInvalid,
+                fmt::format("--control-key {}: give the 44 characters that control's "
+                            "ready file says",
+                            control_key.substr(0, 60)));
+  }
+  command.control_key = *key;
+  return {};
+}
+
 Declared declare_edge(CLI::App& root) {
   struct Flags {
     EdgeCommand command;
@@ -126,21 +155,42 @@ Declared declare_edge(CLI::App& root) {
     std::string admin;
     std::string peers;
     std::vector<std::string> dial;
+    std::string control_key;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
   app->footer(
-      R"(SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
+      R"(Alone it serves by manifests; in a network by what control sends, and goes on without it.
+SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
+Exit status 75: control ordered a new epoch of the books, start it again.
 
 Examples:
   tdn edge --manifests ./manifests --state ./edge
-  tdn edge --manifests all.yaml --site paris --listen 127.0.0.1:8180 --state ./paris)");
-  app->add_option("--manifests", flags->command.manifests, "What to serve by: YAML or JSON")
-      ->type_name("FILE|DIR")
-      ->required();
-  app->add_option("--site", flags->command.site,
-                  "Which site this is, if the manifests hold several")
-      ->type_name("NAME");
+  tdn edge --manifests all.yaml --site paris --listen 127.0.0.1:8180 --state ./paris
+  tdn edge --site paris --control http://127.0.0.1:8090 --control-key KEY --node-secret paris.secret \
+      --listen 127.0.0.1:8180 --peers 127.0.0.1:8183 --dial frankfurt=127.0.0.1:8083 --state ./paris)");
+  CLI::Option* manifests =
+      app->add_option("--manifests", flags->command.manifests, "What to serve by: YAML or JSON")
+          ->type_name("FILE|DIR");
+  CLI::Option* site =
+      app->add_option("--site", flags->command.site,
+                      "Which site this is, if the manifests hold several; in a network always")
+          ->type_name("NAME");
+  CLI::Option* control =
+      app->add_option("--control", flags->command.control, "Control of the network")
+          ->type_name("URL")
+          ->excludes(manifests)
+          ->needs(site);
+  CLI::Option* control_key =
+      app->add_option("--control-key", flags->control_key,
+                      "Control's public key, as its ready file says; pinned at the first start")
+          ->type_name("KEY")
+          ->needs(control);
+  CLI::Option* node_secret = app->add_option("--node-secret", flags->command.node_secret_file,
+                                             "File with the secret that control knows this site by")
+                                 ->type_name("FILE")
+                                 ->needs(control);
+  control->needs(control_key)->needs(node_secret);
   app->add_option("--listen", flags->listen, "Where clients connect; port 0 for any")
       ->type_name("ADDR")
       ->capture_default_str();
@@ -177,6 +227,7 @@ Examples:
               TDN_TRY(flags->command.peers, loopback_address("--peers", flags->peers));
             }
             TDN_TRY(flags->command.dial, dial_map(flags->dial));
+            TDN_TRY_VOID(check_source(flags->command, flags->control_key));
             return flags->command;
           }};
 }

@@ -10,6 +10,7 @@
 
 #include "cli/key.h"
 #include "cli/usage.h"
+#include "codec/ed25519.h"
 #include "engine/llama_model.h"
 #include "io/network.h"
 #include "io/peer_link.h"
@@ -27,9 +28,13 @@ struct UpCommand {
   int shards = 1;
 };
 
+// Either by manifests, alone, or by control, in a network.
 struct EdgeCommand {
   std::string manifests;
-  std::string site;  // empty: the only one
+  std::string control;  // its URL; empty: alone
+  codec::Ed25519PublicKey control_key{};
+  std::string node_secret_file;
+  std::string site;  // empty: the only one; in a network always given
   io::Address listen;
   io::Address admin;
   std::optional<io::Address> peers;  // in a network

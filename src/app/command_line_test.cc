@@ -126,8 +126,31 @@ TEST(CommandLine, EdgesAdminPortFollowsItsGatewayToAnyFreeOne) {
 }
 
 TEST(CommandLine, EdgeNamesTheFlagThatIsMissing) {
-  EXPECT_TRUE(has(refused({"edge", "--state", "s"}), "--manifests is required"));
+  EXPECT_TRUE(
+      has(refused({"edge", "--state", "s"}), "give --manifests, to serve alone, or --control"));
   EXPECT_TRUE(has(refused({"edge", "--manifests", "m"}), "--state is required"));
+}
+
+TEST(CommandLine, EdgeJoinsANetworkByControlKeyAndSecret) {
+  const std::string key = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=";
+  const auto words = [&](const std::string& control, const std::string& control_key) {
+    return Words{"edge",  "--state",       "s",         "--site",        "paris",   "--control",
+                 control, "--control-key", control_key, "--node-secret", "p.secret"};
+  };
+  const auto edge = parsed<EdgeCommand>(words("http://127.0.0.1:8090", key));
+  EXPECT_EQ(edge.control, "http://127.0.0.1:8090");
+  EXPECT_EQ(edge.control_key[0], 0x8a);
+  EXPECT_EQ(edge.node_secret_file, "p.secret");
+  EXPECT_EQ(edge.site, "paris");
+  EXPECT_TRUE(has(refused(words("http://10.0.0.1:8090", key)), "not built yet"));
+  EXPECT_TRUE(has(refused(words("http://127.0.0.1:8090/x", key)), "http://127.0.0.1:PORT"));
+  EXPECT_TRUE(has(refused(words("http://127.0.0.1:8090", "abc")), "44 characters"));
+  Words both = words("http://127.0.0.1:8090", key);
+  both.insert(both.end(), {"--manifests", "m"});
+  EXPECT_TRUE(has(refused(both), "--manifests"));
+  EXPECT_TRUE(has(refused({"edge", "--state", "s", "--control", "http://127.0.0.1:1"}), "--site"));
+  EXPECT_TRUE(has(refused({"edge", "--state", "s", "--manifests", "m", "--node-secret", "f"}),
+                  "--control"));
 }
 
 TEST(CommandLine, EngineAndItsQuantizeAreDifferentCommands) {
@@ -215,7 +238,8 @@ TEST(CommandLine, EveryHelpTeachesByItsOwnExample) {
 
 TEST(CommandLine, HelpNamesDefaultsAndWhatIsRequired) {
   EXPECT_TRUE(has(help({"up", "--help"}), "(default 8080)")) << help({"up", "--help"});
-  EXPECT_TRUE(has(help({"edge", "--help"}), "YAML or JSON (required)"));
+  EXPECT_TRUE(has(help({"edge", "--help"}),
+                  "Folder of its books and identities; made if missing (required)"));
 }
 
 TEST(CommandLine, VersionIsACommandAndAFlag) {

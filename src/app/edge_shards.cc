@@ -34,6 +34,12 @@ http::ServerLimits for_peers(http::ServerLimits limits) {
   return limits;
 }
 
+gateway::GatewayOptions options_of(const std::atomic<bool>& admitting) {
+  gateway::GatewayOptions options;
+  options.admitting = &admitting;
+  return options;
+}
+
 constexpr MetricInfo kConnections{"tdn_connections", MetricKind::kGauge, "connections",
                                   "Client connections open now."};
 constexpr MetricInfo kPeerConnections{"tdn_peer_connections", MetricKind::kGauge, "connections",
@@ -54,7 +60,8 @@ struct EdgeShards::Part {
         random(system_random().next()),
         link(shard.network, edge.places_.dial),
         membership(edge.membership(link)),
-        gateway(shard.loop, shard.network, random, books, {}, membership ? &*membership : nullptr),
+        gateway(shard.loop, shard.network, random, books, options_of(edge.admitting_),
+                membership ? &*membership : nullptr),
         server(shard.loop, std::move(listener), gateway, edge.limits_, edge.budget_),
         peer_handler(gateway),
         tasks(shard.loop) {
@@ -222,6 +229,11 @@ io::Task<> EdgeShards::ask_each(std::function<void(Part&)> function) {
   }
   co_await done.wait();
   shared->done = nullptr;
+}
+
+io::Task<> EdgeShards::switch_to(std::shared_ptr<const gateway::Catalogue> catalogue) {
+  std::function<void(Part&)> publish = [catalogue](Part& part) { part.gateway.publish(catalogue); };
+  co_await ask_each(std::move(publish));
 }
 
 io::Task<std::vector<Sample>> EdgeShards::samples() {

@@ -4,6 +4,7 @@
 // Belongs to the main thread; its loop hears what the shards report.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,6 +39,10 @@ class EdgeShards {
   [[nodiscard]] Result<EdgePlaces> start(
       const EdgePlaces& places, const std::shared_ptr<const gateway::Catalogue>& catalogue);
   void publish(const std::shared_ptr<const gateway::Catalogue>& catalogue);
+  // The same; returns once every shard has switched.
+  [[nodiscard]] io::Task<> switch_to(std::shared_ptr<const gateway::Catalogue> catalogue);
+  // False: nothing new is admitted. From any thread.
+  void set_admitting(bool admitting) { admitting_.store(admitting, std::memory_order_relaxed); }
   // The keys shared with peers; of an edge in a network.
   void publish(const std::shared_ptr<const protocol::RouteKeys>& keys);
   void publish(const std::shared_ptr<const gateway::UserHasher>& hasher);
@@ -64,6 +69,7 @@ class EdgeShards {
   const http::ServerLimits limits_;
   const http::ServerLimits peer_limits_;
   EdgePlaces places_;
+  std::atomic<bool> admitting_ = true;
   protocol::NetworkTime network_time_;
   const Instant boot_ = system_clock().now();
   std::unique_ptr<protocol::SeenTokens> seen_;  // in a network

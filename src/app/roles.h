@@ -7,12 +7,12 @@
 namespace tdn::app {
 
 [[nodiscard]] Result<void> run(const UpCommand& command);
-[[nodiscard]] Result<void> run(const EdgeCommand& command);
 [[nodiscard]] Result<void> run(const EngineCommand& command);
 [[nodiscard]] Result<void> run(const QuantizeCommand& command);
 [[nodiscard]] Result<void> run(const KeyNewCommand& command);
 [[nodiscard]] Result<void> run(const SimGatewayCommand& command);
 // These tell their failures themselves; what they return is the exit status.
+[[nodiscard]] int run(const EdgeCommand& command);
 [[nodiscard]] int run(const UsageCommand& command);
 [[nodiscard]] int run(const JournalCommand& command);
 

@@ -234,8 +234,10 @@ class Compiler {
 };
 
 std::shared_ptr<const Snapshot> Snapshot::compile(const Manifests& manifests,
-                                                  const Identities& identities) {
+                                                  const Identities& identities,
+                                                  const SnapshotOrigin& origin) {
   std::shared_ptr<Snapshot> snapshot(new Snapshot());
+  snapshot->origin_ = origin;
   Compiler(*snapshot, manifests, identities).run();
   snapshot->models_by_uid_ = UidIndex(snapshot->models_);
   snapshot->endpoints_by_uid_ = UidIndex(snapshot->endpoints_);

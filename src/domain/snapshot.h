@@ -150,12 +150,19 @@ struct Outcome {
   std::vector<ZoneIndex> zones;  // that the deciding rules require, in order; empty if unrestricted
 };
 
+// Which of control's snapshots this is; zeros without control.
+struct SnapshotOrigin {
+  std::uint64_t control_epoch = 0;
+  std::uint64_t version = 0;
+};
+
 // Safe for concurrent readers.
 class Snapshot {
  public:
   // `manifests` must be what parse_manifests returned, `identities` brought up to it.
   [[nodiscard]] static std::shared_ptr<const Snapshot> compile(const Manifests& manifests,
-                                                               const Identities& identities);
+                                                               const Identities& identities,
+                                                               const SnapshotOrigin& origin = {});
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -194,6 +201,7 @@ class Snapshot {
 
   // Counts the changes of all policies and zones: the policy version of a record.
   [[nodiscard]] std::uint64_t policy_version() const { return policy_version_; }
+  [[nodiscard]] const SnapshotOrigin& origin() const { return origin_; }
 
  private:
   friend class Compiler;
@@ -221,6 +229,7 @@ class Snapshot {
   UidIndex keys_by_uid_;
   std::unique_ptr<const detail::Policies> policies_;
   std::uint64_t policy_version_ = 1;
+  SnapshotOrigin origin_;
 };
 
 // What an edge alone does at start and at each reload: reads and checks the manifests at `path`

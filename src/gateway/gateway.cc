@@ -120,11 +120,7 @@ io::Task<Result<void>> Gateway::generate(Request& request) {
     request.client.close_after_answer();
     co_return allowed;
   }
-  if (!books_.accepting()) {
-    co_return fail(
-        Code::kStorageUnavailable,
-        "this site's disk is full, so nothing new is taken; retry, another site may serve");
-  }
+  TDN_CO_TRY_VOID(accepting());
   TDN_CO_TRY(request.body, co_await request.client.read_body());
   TDN_CO_TRY_VOID(parse(request));
   TDN_CO_TRY_VOID(narrow(request));
@@ -132,6 +128,20 @@ io::Task<Result<void>> Gateway::generate(Request& request) {
   TDN_CO_TRY_VOID(reserve(request));
   note_user(request);
   co_return co_await serve_watched(request);
+}
+
+// Whether anything new is taken at all, before its body is read.
+Result<void> Gateway::accepting() const {
+  if (!books_.accepting()) {
+    return fail(Code::kStorageUnavailable,
+                "this site's disk is full, so nothing new is taken; retry, another site may serve");
+  }
+  if (options_.admitting != nullptr && !options_.admitting->load(std::memory_order_relaxed)) {
+    return fail(Code::kQuotaUnavailable,
+                "this site has not heard from its control plane for longer than it may serve "
+                "without; retry, another site may serve");
+  }
+  return {};
 }
 
 void Gateway::note_user(Request& request) const {
@@ -146,8 +156,8 @@ void Gateway::note_user(Request& request) const {
 
 io::Task<Result<void>> Gateway::serve_hop(Request& request) {
   Result<void> taken = take_hop(request, *peers_, options_.bug);
-  if (taken && !books_.accepting()) {
-    taken = fail(Code::kStorageUnavailable, "this site's disk is full");
+  if (taken) {
+    taken = accepting();
   }
   if (!taken) {
     // Nothing of the body is read or kept.

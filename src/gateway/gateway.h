@@ -10,6 +10,7 @@
 // Belongs to its loop's thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ struct GatewayOptions {
   Duration total = std::chrono::minutes(30);  // whole request; then upstream_timeout or interrupted
   int attempts = 3;                           // at different endpoints, before the first byte
   PlantedBug bug = PlantedBug::kNone;
+  // Borrowed; false while the snapshot is older than it may be. Null: always admitting.
+  const std::atomic<bool>* admitting = nullptr;
   route::PrefixTable* prefixes = nullptr;  // borrowed; of all shards together; may be null
 };
 
@@ -100,6 +103,7 @@ class Gateway final : public http::Handler {
   [[nodiscard]] Error note_site_failure(Request& request, const Leg& leg, Error error,
                                         const io::Context& context);
   void observe_site(const Request& request, domain::SiteIndex site, route::Observation observation);
+  [[nodiscard]] Result<void> accepting() const;
   [[nodiscard]] Result<void> reserve(Request& request);
   void note_user(Request& request) const;
   [[nodiscard]] Error note_failure(route::EndpointState& state, Error error,

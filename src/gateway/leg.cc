@@ -76,6 +76,8 @@ meter::UsageRecord make_record(const Request& request, const Leg& leg) {
   const meter::ListPrice price = list_price(request);
   record.charged = {price.currency, price.charge(record.reported.totals())};
   record.policy.version = snapshot.policy_version();
+  record.policy.control_epoch = snapshot.origin().control_epoch;
+  record.policy.snapshot_version = snapshot.origin().version;
   const std::optional<domain::ZoneIndex> zone =
       domain::allowing_zone(snapshot, *request.outcome, snapshot[leg.endpoint].site);
   if (zone) {

@@ -327,8 +327,9 @@ void SnapshotContent::clear() {
   sorted_keys_ = 0;
 }
 
-std::shared_ptr<const domain::Snapshot> SnapshotContent::compile() const {
-  return domain::Snapshot::compile(manifests_, identities_);
+std::shared_ptr<const domain::Snapshot> SnapshotContent::compile(
+    const domain::SnapshotOrigin& origin) const {
+  return domain::Snapshot::compile(manifests_, identities_, origin);
 }
 
 }  // namespace tdn::protocol

@@ -81,7 +81,8 @@ class SnapshotContent {
   [[nodiscard]] const domain::Manifests& manifests() const { return manifests_; }
   [[nodiscard]] const domain::Identities& identities() const { return identities_; }
   [[nodiscard]] const std::vector<codec::Ed25519PublicKey>& trusted() const { return trusted_; }
-  [[nodiscard]] std::shared_ptr<const domain::Snapshot> compile() const;
+  [[nodiscard]] std::shared_ptr<const domain::Snapshot> compile(
+      const domain::SnapshotOrigin& origin = {}) const;
   // Sections that were parsed since it was made, for tests and metrics.
   [[nodiscard]] std::uint64_t sections_parsed() const { return parsed_; }
 

@@ -134,7 +134,11 @@ std::string to_json(const SyncReply& reply) {
   for (const RouteKeyGrant& grant : reply.keys) {
     write(json, grant);
   }
-  json.end_array().key("sites").begin_array();
+  json.end_array();
+  if (reply.user_secret) {
+    json.key("userSecret").string(codec::to_hex(*reply.user_secret));
+  }
+  json.key("sites").begin_array();
   for (const PeerEdge& peer : reply.sites) {
     json.begin_object().key("site").string(peer.site);
     json.key("edge").string(to_string(peer.edge)).end_object();

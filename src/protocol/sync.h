@@ -90,6 +90,8 @@ struct SyncReply {
   SnapshotOrder snapshot;  // the newest
   std::vector<RouteKeyGrant> keys;
   std::vector<PeerEdge> sites;
+  // The network's secret for hashing users: the same at all edges, never changed.
+  std::optional<codec::Digest> user_secret;
 };
 
 // Why a sync was not taken. The first four are HTTP 409.

@@ -222,6 +222,8 @@ Result<SyncReply> parse_sync_reply(std::string_view json) {
       reply.snapshot = read_order(in);
     } else if (name == "keys") {
       in.array(name, kMostKeys, [&] { reply.keys.push_back(read_key(in)); });
+    } else if (name == "userSecret") {
+      reply.user_secret = in.digest(name);
     } else if (name == "sites") {
       in.array(name, kMostPeers, [&] { reply.sites.push_back(read_peer(in)); });
     } else {

@@ -40,6 +40,7 @@ SyncReply reply() {
   reply.keep_from = 141;
   reply.snapshot = {1, 7};
   reply.keys = {{"k1", 1, uid(2), uid(8), {}}};
+  reply.user_secret = codec::Digest{0xab};
   reply.sites = {{"paris", uid(8)}};
   return reply;
 }
@@ -62,6 +63,7 @@ TEST(Sync, has_the_bytes_of_the_reference) {
       R"("snapshot":{"controlEpoch":"1","version":"7"},"keys":[{"id":"k1","version":1,)"
       R"("from":"0192f0c0-a000-7000-8000-000000000002","to":"0192f0c0-a000-7000-8000-000000000008",)"
       R"("key":"0000000000000000000000000000000000000000000000000000000000000000"}],)"
+      R"("userSecret":"ab00000000000000000000000000000000000000000000000000000000000000",)"
       R"("sites":[{"site":"paris","edge":"0192f0c0-a000-7000-8000-000000000008"}]})");
 }
 
