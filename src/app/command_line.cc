@@ -148,16 +148,74 @@ Result<void> check_source(EdgeCommand& command, const std::string& control_key) 
   return {};
 }
 
+struct EdgeFlags {
+  EdgeCommand command;
+  std::string listen = "127.0.0.1:8080";
+  std::string admin;
+  std::string peers;
+  std::vector<std::string> dial;
+  std::string control_key;
+};
+
+// By what it serves: manifests, or control and what goes with it.
+void declare_edge_source(CLI::App& app, EdgeFlags& flags) {
+  CLI::Option* manifests =
+      app.add_option("--manifests", flags.command.manifests, "What to serve by: YAML or JSON")
+          ->type_name("FILE|DIR");
+  CLI::Option* site =
+      app.add_option("--site", flags.command.site,
+                     "Which site this is, if the manifests hold several; in a network always")
+          ->type_name("NAME");
+  CLI::Option* control =
+      app.add_option("--control", flags.command.control, "Control of the network")
+          ->type_name("URL")
+          ->excludes(manifests)
+          ->needs(site);
+  CLI::Option* control_key =
+      app.add_option("--control-key", flags.control_key,
+                     "Control's public key, as its ready file says; pinned at the first start")
+          ->type_name("KEY")
+          ->needs(control);
+  CLI::Option* node_secret = app.add_option("--node-secret", flags.command.node_secret_file,
+                                            "File with the secret that control knows this site by")
+                                 ->type_name("FILE")
+                                 ->needs(control);
+  control->needs(control_key)->needs(node_secret);
+}
+
+void declare_edge_places(CLI::App& app, EdgeFlags& flags) {
+  app.add_option("--listen", flags.listen, "Where clients connect; port 0 for any")
+      ->type_name("ADDR")
+      ->capture_default_str();
+  app.add_option("--admin", flags.admin,
+                 "Where /healthz, /readyz and /metrics are (default 127.0.0.1:8081, or any port if "
+                 "--listen has port 0)")
+      ->type_name("ADDR");
+  CLI::Option* peers =
+      app.add_option("--peers", flags.peers, "Where the edges of other sites send requests")
+          ->type_name("ADDR");
+  app.add_option("--dial", flags.dial, "Where the edge of another site listens for peers")
+      ->type_name("SITE=ADDR")
+      ->needs(peers);
+}
+
+Result<Command> edge_command(EdgeFlags& flags) {
+  EdgeCommand& command = flags.command;
+  TDN_TRY(command.listen, loopback_address("--listen", flags.listen));
+  if (flags.admin.empty()) {
+    flags.admin = command.listen.port == 0 ? "127.0.0.1:0" : "127.0.0.1:8081";
+  }
+  TDN_TRY(command.admin, loopback_address("--admin", flags.admin));
+  if (!flags.peers.empty()) {
+    TDN_TRY(command.peers, loopback_address("--peers", flags.peers));
+  }
+  TDN_TRY(command.dial, dial_map(flags.dial));
+  TDN_TRY_VOID(check_source(command, flags.control_key));
+  return command;
+}
+
 Declared declare_edge(CLI::App& root) {
-  struct Flags {
-    EdgeCommand command;
-    std::string listen = "127.0.0.1:8080";
-    std::string admin;
-    std::string peers;
-    std::vector<std::string> dial;
-    std::string control_key;
-  };
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<EdgeFlags>();
   CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
   app->footer(
       R"(Alone it serves by manifests; in a network by what control sends, and goes on without it.
@@ -169,42 +227,8 @@ Examples:
   tdn edge --manifests all.yaml --site paris --listen 127.0.0.1:8180 --state ./paris
   tdn edge --site paris --control http://127.0.0.1:8090 --control-key KEY --node-secret paris.secret \
       --listen 127.0.0.1:8180 --peers 127.0.0.1:8183 --dial frankfurt=127.0.0.1:8083 --state ./paris)");
-  CLI::Option* manifests =
-      app->add_option("--manifests", flags->command.manifests, "What to serve by: YAML or JSON")
-          ->type_name("FILE|DIR");
-  CLI::Option* site =
-      app->add_option("--site", flags->command.site,
-                      "Which site this is, if the manifests hold several; in a network always")
-          ->type_name("NAME");
-  CLI::Option* control =
-      app->add_option("--control", flags->command.control, "Control of the network")
-          ->type_name("URL")
-          ->excludes(manifests)
-          ->needs(site);
-  CLI::Option* control_key =
-      app->add_option("--control-key", flags->control_key,
-                      "Control's public key, as its ready file says; pinned at the first start")
-          ->type_name("KEY")
-          ->needs(control);
-  CLI::Option* node_secret = app->add_option("--node-secret", flags->command.node_secret_file,
-                                             "File with the secret that control knows this site by")
-                                 ->type_name("FILE")
-                                 ->needs(control);
-  control->needs(control_key)->needs(node_secret);
-  app->add_option("--listen", flags->listen, "Where clients connect; port 0 for any")
-      ->type_name("ADDR")
-      ->capture_default_str();
-  app->add_option(
-         "--admin", flags->admin,
-         "Where /healthz, /readyz and /metrics are (default 127.0.0.1:8081, or any port if "
-         "--listen has port 0)")
-      ->type_name("ADDR");
-  CLI::Option* peers =
-      app->add_option("--peers", flags->peers, "Where the edges of other sites send requests")
-          ->type_name("ADDR");
-  app->add_option("--dial", flags->dial, "Where the edge of another site listens for peers")
-      ->type_name("SITE=ADDR")
-      ->needs(peers);
+  declare_edge_source(*app, *flags);
+  declare_edge_places(*app, *flags);
   app->add_option("--shards", flags->command.shards, "Threads that serve (default: one per core)")
       ->check(CLI::Range(1, 256).description(""))
       ->type_name("N");
@@ -217,19 +241,7 @@ Examples:
   app->add_option("--ready-file", flags->command.ready_file,
                   "Write the addresses to it as JSON once it serves")
       ->type_name("FILE");
-  return {app, [flags]() -> Result<Command> {
-            TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
-            if (flags->admin.empty()) {
-              flags->admin = flags->command.listen.port == 0 ? "127.0.0.1:0" : "127.0.0.1:8081";
-            }
-            TDN_TRY(flags->command.admin, loopback_address("--admin", flags->admin));
-            if (!flags->peers.empty()) {
-              TDN_TRY(flags->command.peers, loopback_address("--peers", flags->peers));
-            }
-            TDN_TRY(flags->command.dial, dial_map(flags->dial));
-            TDN_TRY_VOID(check_source(flags->command, flags->control_key));
-            return flags->command;
-          }};
+  return {app, [flags] { return edge_command(*flags); }};
 }
 
 // Runs an engine unless its own subcommand is given.

@@ -340,6 +340,25 @@ TEST_F(GatewayTest, AFullDiskRefusesBeforeTheBodyIsLookedAt) {
   EXPECT_TRUE(has(got, "\"code\":\"storage_unavailable\"")) << got;
 }
 
+TEST_F(GatewayTest, WithoutControlForTooLongNothingNewIsTakenAndWhatIsOpenGoesOn) {
+  std::atomic<bool> admitting = true;
+  options.admitting = &admitting;
+  start();
+  auto client = request(kPlain);
+  admitting = false;
+  answer(kWhole);
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+  client = request("not json");
+  const std::string got = read(*client);
+  EXPECT_TRUE(has(got, "HTTP/1.1 503 ")) << got;
+  EXPECT_TRUE(has(got, "\"code\":\"quota_unavailable\"")) << got;
+  EXPECT_TRUE(has(got, "retry-after: ")) << got;
+  admitting = true;
+  client = request(kPlain);
+  answer(kWhole);
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+}
+
 TEST_F(GatewayTest, AFencedTenantsBodyIsNotReadAtAWrongSite) {
   start("", "paris");
   use_fenced_key = true;
