@@ -341,7 +341,7 @@ Declared declare_usage(CLI::App& root, const Environment& environment) {
   tdn usage --by tenant,model --state DIR
   tdn usage --by endpoint -o json)");
   app->add_option("--by", flags->by,
-                  "tenant, project, key, model, site or endpoint; several with commas")
+                  "tenant, project, key, model, site, endpoint, user or tag; several with commas")
       ->type_name("WHAT")
       ->capture_default_str();
   flags->command.options.state = environment.state_folder;

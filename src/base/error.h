@@ -38,6 +38,11 @@ enum class Code : std::uint8_t {
   kStorageUnavailable,
   kUpstreamTimeout,
   kStreamInterrupted,
+  // Seen by callers of control's API, besides those above.
+  kInvalidManifest,
+  kInvalidToken,
+  kConflict,
+  kInUse,
   // Never leave the process as such.
   kCancelled,    // the request that waited was cancelled: client gone, drain, shutdown
   kTimeout,      // a deadline passed while waiting

@@ -5,33 +5,31 @@
 #include <algorithm>
 #include <optional>
 #include <ostream>
-#include <tuple>
 
 #include "base/money.h"
 #include "books/entry.h"
 #include "books/journal_files.h"
 #include "cli/state.h"
-#include "codec/json_writer.h"
+#include "meter/usage_report.h"
 
 namespace tdn::cli {
 namespace {
 
 using books::Entry;
 using books::Frame;
+using meter::UsageLine;
+using meter::UsageReport;
 
-struct Report {
-  meter::Summary summary;
-  Names names;
-  // Everything settled until then is in the rows; none if an edge has not yet said so.
-  std::optional<WallTime> complete_through;
-  // Of journals whose first records are gone from here: control has them.
-  struct Beginning {
-    std::string journal;
-    std::uint64_t seq = 0;
-    WallTime settled;
-  };
-  std::vector<Beginning> beginnings;
-};
+Result<void> add_settlement(const meter::UsageRecord& record, ByteView annex_bytes,
+                            meter::Summary& summary) {
+  if (annex_bytes.empty() || !summary.wants_attribution()) {
+    summary.add(record);
+    return {};
+  }
+  TDN_TRY(const meter::TenantAnnex annex, meter::decode_tenant_annex(annex_bytes));
+  summary.add(record, &annex);
+  return {};
+}
 
 // The segments of one epoch. Each record's seq is one more than that of the one before.
 struct EpochRead {
@@ -51,7 +49,7 @@ Result<EpochRead> read_epoch(io::Disk& disk, const std::string& dir, std::uint32
     TDN_TRY(const Entry entry, books::decode_entry(frame));
     if (const auto* settlement = std::get_if<books::SettlementEntry>(&entry)) {
       TDN_TRY(const meter::UsageRecord record, meter::decode_record(settlement->record));
-      summary.add(record);
+      TDN_TRY_VOID(add_settlement(record, settlement->tenant_annex, summary));
       if (read.first_seq == 0) {
         read.first_seq = settlement->seq;
         read.first_settled = {record.admitted.us + static_cast<std::int64_t>(record.settled_us)};
@@ -74,109 +72,54 @@ Result<EpochRead> read_epoch(io::Disk& disk, const std::string& dir, std::uint32
 
 // All epochs of one edge; when the last of them, which is being written, was last known complete.
 Result<std::optional<WallTime>> add_journal(io::Disk& disk, const std::string& dir,
-                                            Report& report) {
+                                            meter::Summary& summary,
+                                            std::vector<UsageReport::Beginning>& beginnings) {
   TDN_TRY(const std::vector<std::uint32_t> epochs, books::list_epochs(disk, dir));
   EpochRead last;
   for (const std::uint32_t epoch : epochs) {
-    TDN_TRY(last, read_epoch(disk, dir, epoch, report.summary));
+    TDN_TRY(last, read_epoch(disk, dir, epoch, summary));
     if (last.first_seq > 1) {
-      report.beginnings.push_back({dir, last.first_seq, last.first_settled});
+      beginnings.push_back({dir, last.first_seq, last.first_settled});
     }
   }
   return last.complete;
 }
 
-Result<Report> make_report(const UsageOptions& options, io::Disk& disk) {
+Result<UsageReport> make_report(const UsageOptions& options, io::Disk& disk) {
   TDN_TRY(const std::vector<std::string> journals, find_journals(disk, options.state));
-  Report report{
-      .summary = meter::Summary(options.by), .names = {}, .complete_through = {}, .beginnings = {}};
-  TDN_TRY(report.names, read_names(options.state, journals));
+  TDN_TRY(const Names names, read_names(options.state, journals));
+  meter::Summary summary(options.by);
+  std::optional<WallTime> complete_through;
+  std::vector<UsageReport::Beginning> beginnings;
   for (std::size_t i = 0; i < journals.size(); ++i) {
-    TDN_TRY(const std::optional<WallTime> complete, add_journal(disk, journals[i], report));
-    report.complete_through = i == 0 ? complete : std::min(complete, report.complete_through);
+    TDN_TRY(const std::optional<WallTime> complete,
+            add_journal(disk, journals[i], summary, beginnings));
+    complete_through = i == 0 ? complete : std::min(complete, complete_through);
   }
+  const meter::NameOf name_of = [&names](std::string_view kind, const Uid& uid) -> std::string {
+    const auto of_kind = names.find(std::string(kind));
+    if (of_kind == names.end()) {
+      return "";
+    }
+    const auto name = of_kind->second.find(uid);
+    return name == of_kind->second.end() ? "" : name->second;
+  };
+  UsageReport report = meter::make_report(summary, name_of);
+  report.complete_through = complete_through;
+  report.beginnings = std::move(beginnings);
   return report;
 }
 
-std::string name_of(const Report& report, meter::Dimension dimension, const Uid& uid) {
-  const auto kind = report.names.find(std::string(meter::kind_of(dimension)));
-  if (kind != report.names.end()) {
-    if (const auto name = kind->second.find(uid); name != kind->second.end()) {
-      return name->second;
-    }
-  }
-  return uid.is_zero() ? "" : to_string(uid);
-}
-
-// Rows in the order of what they show.
-struct Line {
-  std::vector<std::string> by;
-  Currency currency;
-  meter::SummaryRow row;
-};
-std::vector<Line> lines_of(const Report& report) {
-  std::vector<Line> lines;
-  for (const auto& [key, row] : report.summary.rows()) {
-    Line line{.by = {}, .currency = key.currency, .row = row};
-    for (std::size_t i = 0; i < key.by.size(); ++i) {
-      line.by.push_back(name_of(report, report.summary.by()[i], key.by[i]));
-    }
-    lines.push_back(std::move(line));
-  }
-  std::ranges::sort(lines, [](const Line& a, const Line& b) {
-    return std::tie(a.by, a.currency) < std::tie(b.by, b.currency);
-  });
-  return lines;
-}
-
-void write_beginnings(codec::JsonWriter& json, const Report& report) {
-  if (report.beginnings.empty()) {
-    return;
-  }
-  json.key("beginsAt").begin_array();
-  for (const Report::Beginning& beginning : report.beginnings) {
-    json.begin_object().key("journal").string(beginning.journal);
-    json.key("seq").string(std::to_string(beginning.seq));
-    json.key("settled").string(to_rfc3339(beginning.settled)).end_object();
-  }
-  json.end_array();
-}
-
-std::string render_json(const Report& report) {
-  std::string text;
-  codec::JsonWriter json(text);
-  json.begin_object().key("rows").begin_array();
-  for (const Line& line : lines_of(report)) {
-    json.begin_object().key("by").begin_object();
-    for (std::size_t i = 0; i < line.by.size(); ++i) {
-      json.key(meter::name_of(report.summary.by()[i])).string(line.by[i]);
-    }
-    json.end_object().key("requests").string(std::to_string(line.row.requests));
-    json.key("tokens").begin_object();
-    json.key("input").string(std::to_string(line.row.tokens.input));
-    json.key("cachedInput").string(std::to_string(line.row.tokens.cached_input));
-    json.key("output").string(std::to_string(line.row.tokens.output));
-    json.end_object().key("amount").string(to_string(line.row.amount));
-    json.key("currency").string(line.currency.text()).end_object();
-  }
-  json.end_array();
-  write_beginnings(json, report);
-  json.key("completeThrough");
-  report.complete_through ? json.string(to_rfc3339(*report.complete_through)) : json.null();
-  json.key("lateSites").begin_array().end_array().end_object();
-  return text + "\n";
-}
-
-std::string render_table(const Report& report) {
+std::string render_table(const UsageReport& report) {
   std::vector<std::vector<std::string>> cells(1);
-  for (const meter::Dimension dimension : report.summary.by()) {
+  for (const meter::Dimension dimension : report.by) {
     cells[0].emplace_back(meter::name_of(dimension));
   }
   const std::size_t names = cells[0].size();
   for (const char* title : {"requests", "input", "cached input", "output", "amount", "currency"}) {
     cells[0].emplace_back(title);
   }
-  for (const Line& line : lines_of(report)) {
+  for (const UsageLine& line : report.lines) {
     std::vector<std::string>& row = cells.emplace_back(line.by);
     const meter::TokenTotals& tokens = line.row.tokens;
     for (const std::uint64_t number :
@@ -205,7 +148,7 @@ std::string render_table(const Report& report) {
   text += report.complete_through
               ? fmt::format("complete through {}\n", to_rfc3339(*report.complete_through))
               : "not yet known to be complete: the edge has just started\n";
-  for (const Report::Beginning& beginning : report.beginnings) {
+  for (const UsageReport::Beginning& beginning : report.beginnings) {
     text += fmt::format("{} begins with record {}, settled {}; what is older is at control\n",
                         beginning.journal, beginning.seq, to_rfc3339(beginning.settled));
   }
@@ -220,7 +163,7 @@ int usage(const UsageOptions& options, io::Disk& disk, std::ostream& out, std::o
     err << "tdn usage: " << report.error().detail() << "\n";
     return 1;
   }
-  out << (options.output == Output::kJson ? render_json(*report) : render_table(*report));
+  out << (options.output == Output::kJson ? meter::to_json(*report) + "\n" : render_table(*report));
   return 0;
 }
 

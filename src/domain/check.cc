@@ -33,47 +33,29 @@ void check_cached(ReadContext& context, const std::string& path, const PriceSpec
   }
 }
 
-template <class Spec>
-void add_names(const std::vector<Object<Spec>>& objects, std::vector<std::string_view>& names) {
-  for (const auto& object : objects) {
-    names.push_back(object.metadata.name);
-  }
-}
-
-std::vector<std::string_view> names_of(const Manifests& all, Kind kind) {
+std::vector<std::string_view> names_of(const Manifests& all, Kind wanted) {
   std::vector<std::string_view> names;
-  switch (kind) {
-    case Kind::kZone:
-      add_names(all.zones, names);
-      break;
-    case Kind::kSite:
-      add_names(all.sites, names);
-      break;
-    case Kind::kModel:
-      add_names(all.models, names);
-      break;
-    case Kind::kEndpoint:
-      add_names(all.endpoints, names);
-      break;
-    case Kind::kTenant:
-      add_names(all.tenants, names);
-      break;
-    case Kind::kProject:
-      add_names(all.projects, names);
-      break;
-    case Kind::kKey:
-      add_names(all.keys, names);
-      break;
-    case Kind::kPolicy:
-      add_names(all.policies, names);
-      break;
-  }
+  for_each_list(all, [&](Kind kind, const auto& list) {
+    for (const auto& object : list) {
+      if (kind == wanted) {
+        names.push_back(object.metadata.name);
+      }
+    }
+  });
   return names;
 }
 
+std::string claim_of_model(std::string_view name) { return fmt::format("model `{}`", name); }
+std::string claim_of_secret(std::string_view id) { return fmt::format("secret `{}`", id); }
+
 // An alias is no name for an object, but people will write it.
-std::string alias_hint(const Manifests& all, const Reference& reference) {
+std::string alias_hint(const Manifests& all, const Existing* existing, const Reference& reference) {
   if (reference.kind == Kind::kModel) {
+    const auto holder =
+        existing == nullptr ? std::nullopt : existing->holder(claim_of_model(reference.target));
+    if (holder) {
+      return fmt::format("; it is an alias: write `{}`", holder->name);
+    }
     for (const auto& model : all.models) {
       const auto& aliases = model.spec.aliases;
       if (std::find(aliases.begin(), aliases.end(), reference.target) != aliases.end()) {
@@ -87,10 +69,10 @@ std::string alias_hint(const Manifests& all, const Reference& reference) {
 }  // namespace
 
 void claim(ReadContext& context, Claims& claims, const std::string& path, const std::string& what) {
-  const auto [at, fresh] = claims.try_emplace(what, context.place(path));
+  const auto [at, fresh] = claims.try_emplace(what, Claim{context.place(path), path});
   if (!fresh) {
     context.wrong(path, fmt::format("{} is there already, at {}:{}; rename or remove one", what,
-                                    at->second.file, at->second.line));
+                                    at->second.place.file, at->second.place.line));
   }
 }
 
@@ -108,10 +90,10 @@ void check_object(ReadContext& context, Claims& /*claims*/, const Object<SiteSpe
 
 void check_object(ReadContext& context, Claims& claims, const Object<ModelSpec>& model) {
   check_depth(context, model.metadata.name, 1, "name");
-  claim(context, claims, kNamePath, fmt::format("model `{}`", model.metadata.name));
+  claim(context, claims, kNamePath, claim_of_model(model.metadata.name));
   for (std::size_t i = 0; i < model.spec.aliases.size(); ++i) {
     claim(context, claims, fmt::format("spec.aliases[{}]", i),
-          fmt::format("model `{}`", model.spec.aliases[i]));
+          claim_of_model(model.spec.aliases[i]));
   }
   check_cached(context, "spec.price", model.spec.price);
 }
@@ -147,7 +129,7 @@ void check_object(ReadContext& context, Claims& claims, const Object<KeySpec>& k
   refer_to_parent(context, key.metadata.name, Kind::kProject);
   for (std::size_t i = 0; i < key.spec.secrets.size(); ++i) {
     claim(context, claims, fmt::format("spec.secrets[{}].id", i),
-          fmt::format("secret `{}`", key.spec.secrets[i].id));
+          claim_of_secret(key.spec.secrets[i].id));
   }
 }
 
@@ -166,18 +148,25 @@ void check_object(ReadContext& context, Claims& /*claims*/, const Object<PolicyS
   }
 }
 
-void check_references(ReadContext& context, const Manifests& manifests) {
-  for (int kind = 0; kind < kKinds; ++kind) {
-    std::vector<std::string_view> names = names_of(manifests, static_cast<Kind>(kind));
+void check_references(ReadContext& context, const Manifests& manifests, const Existing* existing) {
+  constexpr std::size_t kMostGuessed = 10'000;  // bounds the search for what was meant
+  for (int number = 0; number < kKinds; ++number) {
+    const Kind kind = static_cast<Kind>(number);
+    std::vector<std::string_view> names = names_of(manifests, kind);
     std::sort(names.begin(), names.end());
     for (const Reference& reference : context.references) {
-      if (reference.kind != static_cast<Kind>(kind) ||
-          std::binary_search(names.begin(), names.end(), reference.target)) {
+      if (reference.kind != kind ||
+          std::binary_search(names.begin(), names.end(), reference.target) ||
+          (existing != nullptr && existing->has({kind, reference.target}))) {
         continue;
       }
-      std::string hint = alias_hint(manifests, reference);
-      if (hint.empty()) {
-        hint = did_you_mean(reference.target, names);
+      std::string hint = alias_hint(manifests, existing, reference);
+      if (hint.empty() && context.problems.count() < Problems::kShown) {
+        std::vector<std::string_view> known = names;
+        if (existing != nullptr) {
+          existing->add_names(kind, kMostGuessed, known);
+        }
+        hint = did_you_mean(reference.target, known);
       }
       const std::string_view name = to_string(reference.kind);
       context.problems.add(reference.place, reference.path,
@@ -187,4 +176,40 @@ void check_references(ReadContext& context, const Manifests& manifests) {
   }
 }
 
+void check_claims(ReadContext& context, const Claims& claims, const Manifests& manifests,
+                  const Existing& existing) {
+  for (const auto& [what, claim] : claims) {
+    const std::optional<ObjectName> holder = existing.holder(what);
+    bool replaced = !holder;
+    for_each_list(manifests, [&](Kind kind, const auto& list) {
+      replaced = replaced || (kind == holder->kind && find_object(list, holder->name) != nullptr);
+    });
+    if (!replaced) {
+      context.problems.add(claim.place, claim.path,
+                           fmt::format("{} belongs to {} `{}` already; choose another", what,
+                                       to_string(holder->kind), holder->name));
+    }
+  }
+}
+
 }  // namespace tdn::domain::detail
+
+namespace tdn::domain {
+
+std::vector<std::string> claims_of(const Object<ModelSpec>& model) {
+  std::vector<std::string> claims{detail::claim_of_model(model.metadata.name)};
+  for (const std::string& alias : model.spec.aliases) {
+    claims.push_back(detail::claim_of_model(alias));
+  }
+  return claims;
+}
+
+std::vector<std::string> claims_of(const Object<KeySpec>& key) {
+  std::vector<std::string> claims;
+  for (const SecretSpec& secret : key.spec.secrets) {
+    claims.push_back(detail::claim_of_secret(secret.id));
+  }
+  return claims;
+}
+
+}  // namespace tdn::domain

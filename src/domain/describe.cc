@@ -169,6 +169,14 @@ void describe(FieldVisitor& fields, Metadata& metadata) {
       {.format = Format::kName}, metadata.name);
   fields.labels({.name = "labels", .prose = "Your own data, to select by."}, metadata.labels);
   fields.labels({.name = "annotations", .prose = "Your own data."}, metadata.annotations);
+  fields.text({.name = "uid", .prose = "Written by tdn, ignored when applied."},
+              {.format = Format::kUid}, metadata.uid);
+  fields.text({.name = "resourceVersion",
+               .prose = "Written by tdn. Applied, it must be the current one, so that no change of "
+                        "somebody else is overwritten; left out, the last writer wins."},
+              {.format = Format::kCount}, metadata.resource_version);
+  fields.time({.name = "createdAt", .prose = "Written by tdn, ignored when applied."},
+              metadata.created_at);
 }
 
 void describe(FieldVisitor& fields, ZoneSpec& spec) {

@@ -35,6 +35,8 @@ enum class Format : std::uint8_t {
   kSha256,       // 64 hex digits
   kPath,         // of a file
   kVariable,     // of the environment
+  kUid,          // as base/uid.h writes it
+  kCount,        // a number that may pass 2^53, so a decimal text
 };
 
 // What a format takes, for the reference page.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/uid.h"
 #include "codec/text_numbers.h"
 #include "domain/country.h"
 #include "domain/fields.h"
@@ -138,6 +139,10 @@ std::string_view prose_of(Format format) {
       return "path of a file";
     case Format::kVariable:
       return "name of an environment variable";
+    case Format::kUid:
+      return "UUID";
+    case Format::kCount:
+      return "decimal number, in quotes";
   }
   return "";
 }
@@ -190,6 +195,12 @@ std::optional<std::string> check_format(Format format, std::string_view text) {
     case Format::kVariable:
       return unless(all_of(text, 128, "_") && !is_digit(text.front()), text,
                     "is no name of an environment variable");
+    case Format::kUid:
+      return unless(Uid::parse(text).has_value(), text, "is no UUID; leave the field out");
+    case Format::kCount:
+      return unless(
+          !text.empty() && text.size() <= 20 && std::all_of(text.begin(), text.end(), is_digit),
+          text, "is no decimal number; leave the field out");
   }
   return std::nullopt;
 }

@@ -14,58 +14,41 @@ namespace {
 
 using codec::yaml::Node;
 
+constexpr std::string_view kAccount = "Account";
+constexpr std::string_view kPolicySet = "PolicySet";
+
 // What the manifests say about one object, as far as identity goes.
 struct Seen {
   std::string digest;
   std::map<std::string, std::string> parts;
 };
-using SeenKinds = std::map<std::string, std::map<std::string, Seen>>;
 
 template <class Spec>
-void see(SeenKinds& seen, Kind kind, const std::vector<Object<Spec>>& objects) {
-  for (const auto& object : objects) {
-    seen[std::string(to_string(kind))][object.metadata.name].digest = digest_of(object.spec);
+Seen see(const Object<Spec>& object) {
+  Seen seen{digest_of(object.spec), {}};
+  if constexpr (std::is_same_v<Spec, ModelSpec>) {
+    seen.parts["price"] = digest_of(object.spec.price);
+    seen.parts["weights"] = "";
+  } else if constexpr (std::is_same_v<Spec, SiteSpec>) {
+    seen.parts["jurisdiction"] =
+        digest_of(object.spec.location) + digest_of(object.spec.jurisdiction);
   }
+  return seen;
 }
 
-std::string policy_set_digest(const SeenKinds& seen) {
+// Of the zones and policies as they are known by now.
+std::string policy_set_digest(const Identities& identities) {
   std::map<std::string, std::string> all;
   for (const Kind kind : {Kind::kZone, Kind::kPolicy}) {
     const std::string kind_name(to_string(kind));
-    if (const auto found = seen.find(kind_name); found != seen.end()) {
-      for (const auto& [name, object] : found->second) {
-        all[kind_name + " " + name] = object.digest;
+    if (const auto found = identities.kinds.find(kind_name); found != identities.kinds.end()) {
+      for (const auto& [name, identity] : found->second) {
+        all[kind_name + " " + name] = identity.revision.digest;
       }
     }
   }
   return digest_of_fields(
       [&](FieldVisitor& fields) { fields.labels({.name = "all", .prose = ""}, all); });
-}
-
-SeenKinds see_all(const Manifests& all) {
-  SeenKinds seen;
-  see(seen, Kind::kZone, all.zones);
-  see(seen, Kind::kSite, all.sites);
-  see(seen, Kind::kModel, all.models);
-  see(seen, Kind::kEndpoint, all.endpoints);
-  see(seen, Kind::kTenant, all.tenants);
-  see(seen, Kind::kProject, all.projects);
-  see(seen, Kind::kKey, all.keys);
-  see(seen, Kind::kPolicy, all.policies);
-  for (const auto& model : all.models) {
-    auto& parts = seen["Model"][model.metadata.name].parts;
-    parts["price"] = digest_of(model.spec.price);
-    parts["weights"] = "";
-  }
-  for (const auto& site : all.sites) {
-    seen["Site"][site.metadata.name].parts["jurisdiction"] =
-        digest_of(site.spec.location) + digest_of(site.spec.jurisdiction);
-    if (!site.spec.owner.empty()) {
-      seen["Account"][site.spec.owner.substr(site.spec.owner.find('/') + 1)];
-    }
-  }
-  seen["PolicySet"]["all"].digest = policy_set_digest(seen);
-  return seen;
 }
 
 bool revise(Revision& revision, const std::string& digest, bool fresh) {
@@ -75,6 +58,36 @@ bool revise(Revision& revision, const std::string& digest, bool fresh) {
   revision.version += fresh ? 0 : 1;
   revision.digest = digest;
   return true;
+}
+
+bool take(Identities& identities, std::string_view kind, const std::string& name, const Seen& seen,
+          WallTime now, Random& random) {
+  const auto [at, fresh] = identities.kinds[std::string(kind)].try_emplace(name);
+  Identity& identity = at->second;
+  if (fresh) {
+    identity.uid = Uid::make(now, random);
+  }
+  bool changed = revise(identity.revision, seen.digest, fresh);
+  for (const auto& [part, digest] : seen.parts) {
+    const auto [part_at, part_fresh] = identity.parts.try_emplace(part);
+    changed |= revise(part_at->second, digest, part_fresh);
+  }
+  return changed || fresh;
+}
+
+// Moves what is not among the names to `former`.
+bool forget_others(Identities& identities, const std::string& kind,
+                   const std::set<std::string_view>& names) {
+  std::vector<std::string> gone;
+  for (const auto& [name, identity] : identities.kinds[kind]) {
+    if (!names.contains(name)) {
+      gone.push_back(name);
+    }
+  }
+  for (const std::string& name : gone) {
+    forget(identities, kind, name);
+  }
+  return !gone.empty();
 }
 
 std::string quote(std::string_view text) {
@@ -158,41 +171,66 @@ const Identity* Identities::find(std::string_view kind, std::string_view name) c
   return found == of_kind->second.end() ? nullptr : &found->second;
 }
 
-bool update(Identities& identities, const Manifests& manifests, WallTime now, Random& random) {
-  const SeenKinds seen = see_all(manifests);
-  bool changed = false;
-  for (auto& [kind, objects] : identities.kinds) {
-    const auto seen_kind = seen.find(kind);
-    for (auto at = objects.begin(); at != objects.end();) {
-      if (seen_kind != seen.end() && seen_kind->second.contains(at->first)) {
-        ++at;
-        continue;
-      }
-      identities.former.push_back({kind, at->first, at->second.uid});
-      at = objects.erase(at);
-      changed = true;
-    }
+template <class Spec>
+bool revise(Identities& identities, Kind kind, const Object<Spec>& object, WallTime now,
+            Random& random) {
+  return take(identities, to_string(kind), object.metadata.name, see(object), now, random);
+}
+template bool revise(Identities&, Kind, const Object<ZoneSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<SiteSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<ModelSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<EndpointSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<TenantSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<ProjectSpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<KeySpec>&, WallTime, Random&);
+template bool revise(Identities&, Kind, const Object<PolicySpec>&, WallTime, Random&);
+
+bool forget(Identities& identities, std::string_view kind, const std::string& name) {
+  const auto objects = identities.kinds.find(std::string(kind));
+  if (objects == identities.kinds.end()) {
+    return false;
   }
-  for (const auto& [kind, objects] : seen) {
-    for (const auto& [name, object] : objects) {
-      auto [at, fresh] = identities.kinds[kind].try_emplace(name);
-      Identity& identity = at->second;
-      if (fresh) {
-        identity.uid = Uid::make(now, random);
-      }
-      changed |= revise(identity.revision, object.digest, fresh);
-      for (const auto& [part, digest] : object.parts) {
-        const auto [part_at, part_fresh] = identity.parts.try_emplace(part);
-        changed |= revise(part_at->second, digest, part_fresh);
-      }
-    }
+  const auto found = objects->second.find(name);
+  if (found == objects->second.end()) {
+    return false;
   }
+  identities.former.push_back({std::string(kind), name, found->second.uid});
+  objects->second.erase(found);
   if (identities.former.size() > Identities::kMostFormer) {
-    const auto excess = identities.former.size() - Identities::kMostFormer;
-    identities.former.erase(identities.former.begin(),
-                            identities.former.begin() + static_cast<std::ptrdiff_t>(excess));
+    identities.former.erase(identities.former.begin());
   }
-  return changed;
+  return true;
+}
+
+bool revise_common(Identities& identities, const Manifests& manifests, WallTime now,
+                   Random& random) {
+  std::set<std::string_view> accounts;
+  for (const auto& site : manifests.sites) {
+    if (!site.spec.owner.empty()) {
+      accounts.insert(std::string_view(site.spec.owner).substr(site.spec.owner.find('/') + 1));
+    }
+  }
+  bool changed = forget_others(identities, std::string(kAccount), accounts);
+  for (const std::string_view account : accounts) {
+    changed |= take(identities, kAccount, std::string(account), {}, now, random);
+  }
+  const Seen policies{policy_set_digest(identities), {}};
+  return take(identities, kPolicySet, "all", policies, now, random) || changed;
+}
+
+bool update(Identities& identities, const Manifests& manifests, WallTime now, Random& random) {
+  bool changed = false;
+  for_each_list(manifests, [&](Kind kind, const auto& objects) {
+    std::set<std::string_view> names;
+    for (const auto& object : objects) {
+      names.insert(object.metadata.name);
+    }
+    changed |= forget_others(identities, std::string(to_string(kind)), names);
+    for (const auto& object : objects) {
+      changed |= revise(identities, kind, object, now, random);
+    }
+  });
+  return revise_common(identities, manifests, now, random) || changed;
 }
 
 std::string to_json(const Identities& identities) {

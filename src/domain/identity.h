@@ -23,7 +23,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/uid.h"
-#include "domain/manifest.h"
+#include "domain/kinds.h"
 
 namespace tdn::domain {
 
@@ -56,6 +56,16 @@ struct Identities {
 
 // Brings the identities up to what the manifests say. True if anything changed.
 bool update(Identities& identities, const Manifests& manifests, WallTime now, Random& random);
+
+// The same step by step, for who knows what changed: each object that was made or changed, each
+// that is gone, and at last what all have in common (accounts, the set of policies), which is
+// cheap. True if anything changed.
+template <class Spec>
+bool revise(Identities& identities, Kind kind, const Object<Spec>& object, WallTime now,
+            Random& random);
+bool forget(Identities& identities, std::string_view kind, const std::string& name);
+bool revise_common(Identities& identities, const Manifests& manifests, WallTime now,
+                   Random& random);
 
 [[nodiscard]] std::string to_json(const Identities& identities);
 [[nodiscard]] Result<Identities> parse_identities(std::string_view json, std::string_view file);

@@ -45,23 +45,18 @@ class Loader {
     }
   }
 
-  Result<Manifests> finish() && {
-    detail::check_references(context_, all_);
+  Result<Manifests> finish(const Existing* existing) && {
+    for_each_list(all_, [](Kind, auto& objects) {
+      std::sort(objects.begin(), objects.end(),
+                [](const auto& a, const auto& b) { return a.metadata.name < b.metadata.name; });
+    });
+    detail::check_references(context_, all_, existing);
+    if (existing != nullptr) {
+      detail::check_claims(context_, claims_, all_, *existing);
+    }
     if (!context_.problems.empty()) {
       return fail(context_.problems.error());
     }
-    const auto sort = [](auto& objects) {
-      std::sort(objects.begin(), objects.end(),
-                [](const auto& a, const auto& b) { return a.metadata.name < b.metadata.name; });
-    };
-    sort(all_.zones);
-    sort(all_.sites);
-    sort(all_.models);
-    sort(all_.endpoints);
-    sort(all_.tenants);
-    sort(all_.projects);
-    sort(all_.keys);
-    sort(all_.policies);
     return std::move(all_);
   }
 
@@ -219,12 +214,12 @@ std::optional<Kind> parse_kind(std::string_view text) {
   return static_cast<Kind>(found - kKindNames.begin());
 }
 
-Result<Manifests> parse_manifests(std::span<const Source> sources) {
+Result<Manifests> parse_manifests(std::span<const Source> sources, const Existing* existing) {
   Loader loader;
   for (const Source& source : sources) {
     loader.add(source);
   }
-  return std::move(loader).finish();
+  return std::move(loader).finish(existing);
 }
 
 Result<std::vector<Source>> read_sources(const std::string& path) {

@@ -4,12 +4,13 @@
 // do".
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "domain/manifest.h"
+#include "domain/kinds.h"
 
 namespace tdn::domain {
 
@@ -19,8 +20,29 @@ struct Source {
   std::string text;
 };
 
-// Reads and checks manifests that belong together. The error is Code::kInvalid, one fault per line.
-[[nodiscard]] Result<Manifests> parse_manifests(std::span<const Source> sources);
+// What is there already where manifests are laid over others: control's catalogue. Those of the
+// same kind and name are replaced.
+class Existing {
+ public:
+  [[nodiscard]] virtual bool has(const ObjectName& object) const = 0;
+  // Appends names of that kind, as hints for what was meant; none if there are more than `most`.
+  virtual void add_names(Kind kind, std::size_t most,
+                         std::vector<std::string_view>& names) const = 0;
+  // The object that holds what only one may (claims_of).
+  [[nodiscard]] virtual std::optional<ObjectName> holder(const std::string& claim) const = 0;
+
+ protected:
+  ~Existing() = default;
+};
+
+// What of these objects no other may have: a model's names, a key's secrets.
+[[nodiscard]] std::vector<std::string> claims_of(const Object<ModelSpec>& model);
+[[nodiscard]] std::vector<std::string> claims_of(const Object<KeySpec>& key);
+
+// Reads and checks manifests that belong together, or that together with what exists do. The error
+// is Code::kInvalid, one fault per line.
+[[nodiscard]] Result<Manifests> parse_manifests(std::span<const Source> sources,
+                                                const Existing* existing = nullptr);
 
 // The sources of a path: a file, or the *.yaml, *.yml and *.json of a folder (not of folders in it)
 // sorted by name. Code::kMissing if there is none; kUnavailable if one cannot be read.

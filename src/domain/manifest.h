@@ -37,6 +37,10 @@ struct Metadata {
   std::string name;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
+  // Written by control, which shows them so that what it gives can be applied again.
+  std::string uid;
+  std::string resource_version;  // decimal
+  std::optional<WallTime> created_at;
 };
 
 struct ZoneSpec {

@@ -30,7 +30,7 @@ TEST(Summary, AddsUpByEveryCombinationOfTheDimensions) {
   summary.add(record(1, 8, 100));
   summary.add(record(2, 7, 1000));
   ASSERT_EQ(summary.rows().size(), 3U);
-  const SummaryRow& row = summary.rows().at({{uid(1), uid(7)}, {{'U', 'S', 'D'}}});
+  const SummaryRow& row = summary.rows().at({{{uid(1), {}}, {uid(7), {}}}, {{'U', 'S', 'D'}}});
   EXPECT_EQ(row.requests, 2U);
   EXPECT_EQ(row.tokens, (TokenTotals{.input = 20, .cached_input = 2, .output = 11}));
   EXPECT_EQ(row.amount, 11'000);
@@ -59,6 +59,50 @@ TEST(Summary, NeverAddsCurrenciesTogether) {
   euros.charged.currency = {{'E', 'U', 'R'}};
   summary.add(euros);
   EXPECT_EQ(summary.rows().size(), 2U);
+}
+
+TenantAnnex annex(std::uint8_t user, std::vector<std::string> tags) {
+  TenantAnnex annex;
+  annex.user_hash[0] = user;
+  annex.tags = std::move(tags);
+  return annex;
+}
+
+TEST(Summary, CountsARecordOnceUnderItsUserAndOnceUnderEachOfItsTags) {
+  const TenantAnnex both = annex(7, {"b", "a", "b"});
+  const TenantAnnex one = annex(7, {"a"});
+  Summary users({Dimension::kUser});
+  Summary tags({Dimension::kTag});
+  for (Summary* summary : {&users, &tags}) {
+    summary->add(record(1, 7, 5), &both);
+    summary->add(record(1, 7, 5), &one);
+    summary->add(record(1, 7, 5));
+  }
+  const Currency usd{{'U', 'S', 'D'}};
+  ASSERT_EQ(users.rows().size(), 2U);
+  EXPECT_EQ(users.rows().at({{{{}, "07" + std::string(62, '0')}}, usd}).requests, 2U);
+  EXPECT_EQ(users.rows().at({{{}}, usd}).requests, 1U);
+  ASSERT_EQ(tags.rows().size(), 3U);
+  EXPECT_EQ(tags.rows().at({{{{}, "a"}}, usd}).requests, 2U);
+  EXPECT_EQ(tags.rows().at({{{{}, "b"}}, usd}).requests, 1U);
+  EXPECT_EQ(tags.rows().at({{{}}, usd}).requests, 1U);
+}
+
+TEST(Summary, OfCellsIsThatOfTheirRecords) {
+  Summary records({Dimension::kModel, Dimension::kTag});
+  Summary cells({Dimension::kModel, Dimension::kTag});
+  std::map<UsageCell, SummaryRow> kept;
+  for (std::uint8_t i = 0; i < 20; ++i) {
+    const TenantAnnex its = annex(i % 3, {i % 2 == 0 ? "even" : "odd", "all"});
+    const UsageRecord one = record(i % 2, i % 5, i);
+    records.add(one, &its);
+    kept[cell_of(one, &its)] += row_of(one);
+  }
+  for (const auto& [cell, row] : kept) {
+    cells.add(cell, row);
+  }
+  EXPECT_EQ(records.rows(), cells.rows());
+  EXPECT_LT(kept.size(), 20U + 1);
 }
 
 TEST(Dimensions, AreParsedOrRefusedByName) {
