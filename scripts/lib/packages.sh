@@ -6,7 +6,7 @@ packages_for() {
     build)
       echo clang-19 lld-19 cmake ninja-build pkgconf ccache ca-certificates python3 \
         libboost1.81-dev libboost-json1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev \
-        libfmt-dev libspdlog-dev prometheus-cpp-dev libexpected-dev libxxhash-dev libcli11-dev
+        libfmt-dev libspdlog-dev prometheus-cpp-dev libexpected-dev libxxhash-dev libcli11-dev libsqlite3-dev
       ;;
     run) echo ca-certificates python3 python3-venv ;;
     test) echo libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 python3-venv ;;

@@ -42,7 +42,7 @@ enum class Dimension : std::uint8_t {
 
 struct SummaryRow {
   std::uint64_t requests = 0;
-  TokenTotals tokens;
+  TokenTotals tokens{};
   Amount amount = 0;
 
   bool operator==(const SummaryRow&) const = default;
@@ -51,10 +51,10 @@ struct SummaryRow {
 
 // All that usage is told apart by: records of one cell differ in nothing that a summary shows.
 struct UsageCell {
-  Uid tenant, project, key, model, site, endpoint;  // zero where a record has none
-  Currency currency;
-  Digest user{};                  // zero: none
-  std::vector<std::string> tags;  // sorted, each once
+  Uid tenant{}, project{}, key{}, model{}, site{}, endpoint{};  // zero where a record has none
+  Currency currency{};
+  Digest user{};                    // zero: none
+  std::vector<std::string> tags{};  // sorted, each once
 
   auto operator<=>(const UsageCell&) const = default;
   [[nodiscard]] bool has_attribution() const { return user != Digest{} || !tags.empty(); }
