@@ -245,6 +245,45 @@ Examples:
 }
 
 // Runs an engine unless its own subcommand is given.
+Declared declare_control(CLI::App& root) {
+  struct Flags {
+    ControlCommand command;
+    std::string listen = "127.0.0.1:8090";
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* app = root.add_subcommand(
+      "control", "Run the control plane: the catalogue of a network, and its books");
+  app->footer(
+      R"help(The state folder holds control.db, the key that signs snapshots, the operators' token (operator-token)
+and the edges' hashed secrets (nodes.json, read again on SIGHUP). All are made at the first start but the last.
+SIGTERM stops: what waits for edges gets 5 s.
+
+Examples:
+  tdn control --state ./control
+  tdn control --state ./control --new-epoch          after control.db was put back from a backup
+  curl -H "authorization: Bearer $(cat control/operator-token)" http://127.0.0.1:8090/api/v1/network)help");
+  app->add_option("--state", flags->command.state,
+                  "Folder of its store, keys and tokens; made if missing")
+      ->type_name("DIR")
+      ->required();
+  app->add_option("--listen", flags->listen, "Where operators and edges connect; port 0 for any")
+      ->type_name("ADDR")
+      ->capture_default_str();
+  app->add_option("--nodes", flags->command.nodes_file,
+                  "The edges' hashed secrets (default nodes.json of the state folder)")
+      ->type_name("FILE");
+  app->add_option("--ready-file", flags->command.ready_file,
+                  "Write the address and the public key to it as JSON once it serves")
+      ->type_name("FILE");
+  app->add_flag("--new-epoch", flags->command.new_epoch,
+                "Begin a new control epoch: edges take its snapshots before all others. Comes by "
+                "itself where the store is older than what was published");
+  return {app, [flags]() -> Result<Command> {
+            TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
+            return flags->command;
+          }};
+}
+
 Declared declare_engine(CLI::App& root) {
   struct Flags {
     EngineCommand command;
@@ -462,11 +501,13 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   root.set_version_flag("--version", "tdn " TDN_VERSION);
   // In the order in which help lists them.
   const Declared up = declare_up(root, environment);
+  const Declared control = declare_control(root);
   const Declared edge = declare_edge(root);
   const Declared engine = declare_engine(root);
   const Declared usage = declare_usage(root, environment);
   CLI::App& journal = declare_journals(root);
   const std::vector<Declared> all = {up,
+                                     control,
                                      edge,
                                      engine,
                                      declare_quantize(*engine.app),

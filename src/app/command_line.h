@@ -45,6 +45,15 @@ struct EdgeCommand {
   std::string ready_file;
 };
 
+// `tdn control`.
+struct ControlCommand {
+  std::string state;
+  io::Address listen;
+  std::string nodes_file;  // empty: nodes.json of the state folder
+  std::string ready_file;
+  bool new_epoch = false;
+};
+
 struct EngineCommand {
   engine::LlamaOptions llama;  // no model path: simulated
   std::string timing_file;
@@ -86,7 +95,7 @@ struct ToldCommand {
   std::string text;
 };
 
-using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand,
+using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand, QuantizeCommand,
                              KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
 
 // What of the environment decides defaults.

@@ -247,5 +247,23 @@ TEST(CommandLine, VersionIsACommandAndAFlag) {
   EXPECT_TRUE(help({"version"}).starts_with("tdn "));
 }
 
+TEST(CommandLine, ControlWantsAStateFolderAndListensOnLoopbackOnly) {
+  const auto control = parsed<ControlCommand>({"control", "--state", "c"});
+  EXPECT_EQ(control.state, "c");
+  EXPECT_EQ(to_string(control.listen), "127.0.0.1:8090");
+  EXPECT_EQ(control.nodes_file, "");
+  EXPECT_FALSE(control.new_epoch);
+  const auto other = parsed<ControlCommand>({"control", "--state", "c", "--listen", "127.0.0.1:0",
+                                             "--nodes", "n.json", "--ready-file", "r",
+                                             "--new-epoch"});
+  EXPECT_EQ(other.listen.port, 0);
+  EXPECT_EQ(other.nodes_file, "n.json");
+  EXPECT_EQ(other.ready_file, "r");
+  EXPECT_TRUE(other.new_epoch);
+  EXPECT_TRUE(has(refused({"control"}), "--state"));
+  EXPECT_TRUE(has(refused({"control", "--state", "c", "--listen", "0.0.0.0:8090"}), "loopback"));
+  EXPECT_TRUE(has(help({"control", "--help"}), "operator-token"));
+}
+
 }  // namespace
 }  // namespace tdn::app

@@ -46,6 +46,14 @@ std::string to_json(const EdgeReport& report) {
   return text;
 }
 
+std::string to_json(const ControlReport& report) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().key("control").string(report.control);
+  json.key("controlKey").string(report.control_key).key("pid").number(report.pid).end_object();
+  return text;
+}
+
 std::string to_json(const EngineReport& report) {
   std::string text;
   JsonWriter json(text);
@@ -95,6 +103,28 @@ Result<EdgeReport> parse_edge_report(std::string_view text) {
   TDN_TRY_VOID(json.finish());
   if (report.gateway.empty() || report.admin.empty()) {
     return fail(Code::kInvalid, "an edge's ready file lacks its addresses");
+  }
+  return report;
+}
+
+Result<ControlReport> parse_control_report(std::string_view text) {
+  ControlReport report;
+  JsonReader json(text);
+  json.enter_object();
+  while (const auto key = json.next_key()) {
+    if (JsonReader::matches(*key, "control")) {
+      report.control = codec::json_unescape(json.string());
+    } else if (JsonReader::matches(*key, "controlKey")) {
+      report.control_key = codec::json_unescape(json.string());
+    } else if (JsonReader::matches(*key, "pid")) {
+      report.pid = pid_of(json).value_or(0);
+    } else {
+      json.skip();
+    }
+  }
+  TDN_TRY_VOID(json.finish());
+  if (report.control.empty() || report.control_key.empty()) {
+    return fail(Code::kInvalid, "control's ready file lacks its address or its key");
   }
   return report;
 }

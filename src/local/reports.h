@@ -20,6 +20,13 @@ struct EdgeReport {
   int pid = 0;
 };
 
+// `tdn control --ready-file`.
+struct ControlReport {
+  std::string control;
+  std::string control_key;  // base64: what snapshots are verified with
+  int pid = 0;
+};
+
 // `tdn engine --ready-file`.
 struct EngineReport {
   std::string engine;
@@ -42,11 +49,13 @@ struct NetworkReport {
 };
 
 [[nodiscard]] std::string to_json(const EdgeReport& report);
+[[nodiscard]] std::string to_json(const ControlReport& report);
 [[nodiscard]] std::string to_json(const EngineReport& report);
 [[nodiscard]] std::string to_json(const NetworkReport& report);
 
 // kInvalid if the text is not such a report.
 [[nodiscard]] Result<EdgeReport> parse_edge_report(std::string_view json);
+[[nodiscard]] Result<ControlReport> parse_control_report(std::string_view json);
 [[nodiscard]] Result<EngineReport> parse_engine_report(std::string_view json);
 
 }  // namespace tdn::local

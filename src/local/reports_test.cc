@@ -63,5 +63,14 @@ TEST(Reports, WhatIsNoReportIsRefused) {
   EXPECT_FALSE(parse_engine_report(R"({"engine":"http://a","model":"m"} x)").has_value());
 }
 
+TEST(Reports, ControlsAreReadBack) {
+  const ControlReport report{.control = "http://a", .control_key = "a+/=", .pid = 42};
+  const ControlReport read = parse_control_report(to_json(report)).value();
+  EXPECT_EQ(read.control, "http://a");
+  EXPECT_EQ(read.control_key, "a+/=");
+  EXPECT_EQ(read.pid, 42);
+  EXPECT_FALSE(parse_control_report(R"({"control":"http://a","pid":1})"));
+}
+
 }  // namespace
 }  // namespace tdn::local

@@ -1,0 +1,303 @@
+#include "control/core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "codec/hex.h"
+#include "domain/api_key.h"
+#include "domain/fields.h"
+
+namespace tdn::control {
+
+using domain::Kind;
+using domain::Manifests;
+using domain::Object;
+using store::Transaction;
+
+Result<std::unique_ptr<Core>> Core::open(Transaction& transaction, CoreOptions options) {
+  TDN_TRY(Catalogue catalogue, Catalogue::load(transaction));
+  TDN_TRY(const store::StateRow state, transaction.state());
+  std::unique_ptr<Core> core(new Core(std::move(options), std::move(catalogue), state));
+  TDN_TRY_VOID(core->start(transaction));
+  return core;
+}
+
+bool Core::is_restored() const {
+  const protocol::SnapshotOrder ours{state_.control_epoch, state_.version};
+  return state_.version > 0 && (!options_.remembered || *options_.remembered > ours);
+}
+
+Result<void> Core::start(Transaction& transaction) {
+  TDN_TRY_VOID(read_roster(transaction));
+  if (state_.version == 0) {  // nothing was ever published: make what all have in common
+    Dirty all;
+    std::vector<Outcome> nothing;
+    TDN_TRY_VOID(catalogue_.apply(transaction, {}, nothing, next_change(), all));
+  }
+  snapshot_ = publisher_.restore(catalogue_, state_);
+  const bool restored = is_restored();
+  if (snapshot_ != nullptr && !restored && !options_.new_epoch) {
+    return {};
+  }
+  if (state_.network.is_zero()) {
+    state_.network = Uid::make(options_.clock->wall(), *options_.random);
+  } else if (restored || options_.new_epoch) {
+    const std::uint64_t known = options_.remembered ? options_.remembered->control_epoch : 0;
+    state_.control_epoch = std::max(state_.control_epoch, known) + 1;
+    log_warning("control", "a new control epoch begins",
+                {{"epoch", std::to_string(state_.control_epoch)},
+                 {"reason", options_.new_epoch ? "asked for" : "the store was restored"}});
+  }
+  return publish(transaction, next_change(), {});
+}
+
+Change Core::next_change() const {
+  return {.version = state_.version + 1, .now = options_.clock->wall(), .random = options_.random};
+}
+
+Result<void> Core::publish(Transaction& transaction, const Change& change, const Dirty& dirty) {
+  state_.version = change.version;
+  snapshot_ = publisher_.publish(catalogue_, dirty, change.now, state_);
+  return transaction.put_state(state_);
+}
+
+Result<Changed> Core::apply(Transaction& transaction, std::span<const domain::Source> sources,
+                            bool dry_run) {
+  TDN_TRY(Manifests manifests, catalogue_.check(sources));
+  return apply_manifests(transaction, std::move(manifests), dry_run);
+}
+
+Result<Changed> Core::apply_manifests(Transaction& transaction, Manifests manifests, bool dry_run) {
+  Changed changed;
+  TDN_TRY(changed.results, catalogue_.plan(manifests));
+  changed.published = !dry_run && std::ranges::any_of(changed.results, [](const Outcome& outcome) {
+    return outcome.action != Action::kUnchanged;
+  });
+  if (changed.published) {
+    const Change change = next_change();
+    Dirty dirty;
+    TDN_TRY_VOID(
+        catalogue_.apply(transaction, std::move(manifests), changed.results, change, dirty));
+    TDN_TRY_VOID(publish(transaction, change, dirty));
+  }
+  changed.snapshot = snapshot_;
+  return changed;
+}
+
+Result<Changed> Core::remove(Transaction& transaction, const ObjectName& object) {
+  Changed changed;
+  TDN_TRY(changed.results.emplace_back(), catalogue_.check_removal(object));
+  const Change change = next_change();
+  Dirty dirty;
+  changed.published = true;
+  changed.results.back().resource_version = change.version;
+  TDN_TRY_VOID(catalogue_.remove(transaction, object, change, dirty));
+  TDN_TRY_VOID(publish(transaction, change, dirty));
+  changed.snapshot = snapshot_;
+  return changed;
+}
+
+Result<Issued> Core::issue(Transaction& transaction, const std::string& key) {
+  const auto labels = std::ranges::count(key, '/') + 1;
+  if (domain::check_format(domain::Format::kName, key) || labels != 3) {
+    return fail(Code::kInvalidRequest,
+                fmt::format("`{}` is no name of a key; write tenant/project/key in lower-case "
+                            "letters, digits and dashes",
+                            key.substr(0, 200)));
+  }
+  const ObjectName project{Kind::kProject, key.substr(0, key.rfind('/'))};
+  if (!catalogue_.has(project)) {
+    return fail(catalogue_.missing(project));
+  }
+  Object<domain::KeySpec> object;
+  const auto* present = find_object(catalogue_.manifests().keys, key);
+  if (present != nullptr) {
+    object = *present;
+  }
+  if (object.spec.secrets.size() >= kLiveSecrets) {
+    return fail(Code::kConflict,
+                fmt::format("Key `{}` has two live secrets, {} and {}; revoke one first", key,
+                            object.spec.secrets[0].id, object.spec.secrets[1].id));
+  }
+  const domain::NewApiKey fresh = domain::make_api_key(*options_.random);
+  Issued issued{.key = Secret(fresh.text), .id = fresh.id.to_string(), .changed = {}};
+  object.metadata.name = key;
+  object.spec.secrets.push_back({issued.id, codec::to_hex(fresh.sha256)});
+  Manifests manifests;
+  manifests.keys.push_back(std::move(object));
+  TDN_TRY(issued.changed, apply_manifests(transaction, std::move(manifests), false));
+  return issued;
+}
+
+Result<Changed> Core::revoke(Transaction& transaction, const std::string& key,
+                             const std::string& id) {
+  const auto* present = find_object(catalogue_.manifests().keys, key);
+  if (present == nullptr) {
+    return fail(catalogue_.missing({Kind::kKey, key}));
+  }
+  Object<domain::KeySpec> object = *present;
+  auto& secrets = object.spec.secrets;
+  const std::size_t removed = std::erase_if(
+      secrets, [&](const domain::SecretSpec& secret) { return id.empty() || secret.id == id; });
+  if (removed == 0 && !id.empty()) {
+    return fail(Code::kNotFound,
+                fmt::format("Key `{}` has no live secret `{}`; get it to see those "
+                            "it has",
+                            key, id.substr(0, 40)));
+  }
+  Manifests manifests;
+  manifests.keys.push_back(std::move(object));
+  return apply_manifests(transaction, std::move(manifests), false);
+}
+
+// --- looking ---
+
+namespace {
+
+template <class Spec>
+Shown shown(Kind kind, const Object<Spec>& object) {
+  return {kind, object.metadata.name, Uid::parse(object.metadata.uid).value_or(Uid()),
+          document_of(object)};
+}
+
+}  // namespace
+
+std::vector<Shown> Core::list(Kind kind) const {
+  std::vector<Shown> all;
+  for_each_list(catalogue_.manifests(), [&](Kind of, const auto& objects) {
+    for (std::size_t i = 0; of == kind && i < objects.size(); ++i) {
+      all.push_back(shown(kind, objects[i]));
+    }
+  });
+  return all;
+}
+
+Result<Shown> Core::get(const ObjectName& object) const {
+  std::optional<Shown> found;
+  for_each_list(catalogue_.manifests(), [&](Kind kind, const auto& objects) {
+    const auto* present = kind == object.kind ? find_object(objects, object.name) : nullptr;
+    if (present != nullptr) {
+      found = shown(kind, *present);
+    }
+  });
+  if (!found) {
+    return fail(catalogue_.missing(object));
+  }
+  return *std::move(found);
+}
+
+Result<UsageAnswer> Core::usage(Transaction& transaction,
+                                const std::vector<meter::Dimension>& by) const {
+  meter::Summary summary(by);
+  TDN_TRY_VOID(transaction.visit_usage(
+      summary.wants_attribution(),
+      [&](const meter::UsageCell& cell, const meter::SummaryRow& row) { summary.add(cell, row); }));
+  UsageAnswer answer;
+  answer.report = meter::make_report(summary, [this](std::string_view kind, const Uid& uid) {
+    return catalogue_.name_of(kind, uid);
+  });
+  TDN_TRY(answer.sites, sites(transaction));
+  return answer;
+}
+
+Result<std::vector<SiteBooks>> Core::sites(Transaction& transaction) const {
+  constexpr std::array<std::string_view, 3> kStates{"active", "cordoned", "draining"};
+  std::map<std::string, SiteBooks> all;
+  for (const auto& site : catalogue_.manifests().sites) {
+    SiteBooks& books = all[site.metadata.name];
+    books.site = site.metadata.name;
+    books.state = kStates[static_cast<std::size_t>(site.spec.state)];
+  }
+  for (const auto& endpoint : catalogue_.manifests().endpoints) {
+    all[endpoint.spec.site].endpoints.push_back(
+        {endpoint.metadata.name, Uid::parse(endpoint.metadata.uid).value_or(Uid())});
+  }
+  TDN_TRY_VOID(transaction.visit_edges([&](const store::EdgeRow& edge) {
+    SiteBooks& books = all[edge.site];
+    books.in_catalogue = !books.site.empty();
+    books.site = edge.site;
+    books.edge = edge;  // the one that joined last
+    return true;
+  }));
+  std::vector<SiteBooks> sites;
+  for (auto& [name, books] : all) {
+    if (books.edge) {
+      TDN_TRY(const std::optional<store::LogRow> log,
+              transaction.log(books.edge->edge, books.edge->epoch));
+      books.acked = log ? log->acked : 0;
+    }
+    sites.push_back(std::move(books));
+  }
+  return sites;
+}
+
+// --- edges ---
+
+Result<void> Core::read_roster(Transaction& transaction) {
+  std::map<std::string, Uid> newest;
+  TDN_TRY_VOID(transaction.visit_edges([&](const store::EdgeRow& edge) {
+    newest[edge.site] = edge.edge;
+    return true;
+  }));
+  roster_.clear();
+  for (const auto& [site, edge] : newest) {
+    roster_.push_back({site, edge});
+  }
+  return {};
+}
+
+// An edge that makes numbers up must not use the epochs up.
+bool Core::is_credible(const protocol::SnapshotOrder& reported) const {
+  constexpr std::uint64_t kMostAhead = 1'000'000;
+  return reported.control_epoch <= state_.control_epoch ||
+         reported.control_epoch - state_.control_epoch <= kMostAhead;
+}
+
+// A snapshot is out that is later than ours: ours must be later still, or nobody takes it.
+Result<void> Core::overtake(Transaction& transaction, const protocol::SnapshotOrder& reported) {
+  log_warning("control", "an edge has a snapshot of later order; a new control epoch begins",
+              {{"reported", protocol::to_string(reported)},
+               {"ours", protocol::to_string(snapshot_->order)}});
+  state_.control_epoch = std::max(state_.control_epoch, reported.control_epoch) + 1;
+  return publish(transaction, next_change(), {});
+}
+
+Result<SyncAnswer> Core::sync(Transaction& transaction, const std::string& site,
+                              const protocol::SyncRequest& request) {
+  SyncAnswer result;
+  const WallTime now = options_.clock->wall();
+  TDN_TRY(Ingested ingested, take_sync(transaction, site, request, now));
+  if (auto* refusal = std::get_if<protocol::SyncRefusal>(&ingested)) {
+    result.answer = std::move(*refusal);
+    return result;
+  }
+  result.taken = std::get<Taken>(ingested);
+  if (result.taken.joined) {
+    TDN_TRY_VOID(read_roster(transaction));
+  }
+  if (request.snapshot > snapshot_->order && is_credible(request.snapshot)) {
+    TDN_TRY_VOID(overtake(transaction, request.snapshot));
+    result.published = snapshot_;
+  }
+  protocol::SyncReply reply;
+  reply.boot = request.boot;
+  reply.n = request.n;
+  reply.network_time_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now.us, 0)) / 1000;
+  reply.epoch = result.taken.epoch;
+  reply.acked = result.taken.acked;
+  reply.keep_from = result.taken.keep_from;
+  reply.snapshot = snapshot_->order;
+  const bool current = std::ranges::any_of(
+      roster_, [&](const protocol::PeerEdge& peer) { return peer.edge == request.edge; });
+  if (current) {  // a former edge of the site may upload what it has, and no more
+    reply.keys = grants_of(options_.network_secrets, request.edge, roster_);
+    reply.sites = roster_;
+  }
+  result.answer = std::move(reply);
+  return result;
+}
+
+}  // namespace tdn::control
