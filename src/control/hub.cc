@@ -109,23 +109,30 @@ bool Hub::has_peers_for(const Watcher& watcher) const {
 }
 
 protocol::PeersReported Hub::peers_for(Watcher& watcher) const {
+  std::map<std::uint64_t, const SiteView*> news;  // by stamp
+  for (const auto& [name, view] : sites_) {
+    if (name != watcher.site && view.stamp > watcher.sent_stamp && !view.endpoints.empty()) {
+      news.emplace(view.stamp, &view);
+    }
+  }
   protocol::PeersReported peers;
   const Instant now = loop_.clock().now();
-  for (const auto& [name, view] : sites_) {
-    if (name == watcher.site || view.stamp <= watcher.sent_stamp) {
-      continue;
+  for (const auto& [stamp, view] : news) {
+    const std::size_t together = peers.endpoints.size() + view->endpoints.size();
+    if (!peers.endpoints.empty() && together > kMostPeersAtOnce) {
+      break;  // the rest goes with the next event
     }
-    const auto age = (now - view.reported) / std::chrono::milliseconds(1);
-    for (const protocol::EndpointReport& endpoint : view.endpoints) {
+    const auto age = static_cast<std::uint32_t>(std::min<std::int64_t>(
+        (now - view->reported) / std::chrono::milliseconds(1), std::numeric_limits<int>::max()));
+    for (const protocol::EndpointReport& endpoint : view->endpoints) {
       peers.endpoints.push_back({.uid = endpoint.uid,
                                  .health = endpoint.health,
                                  .running = endpoint.running,
                                  .waiting = endpoint.waiting,
-                                 .age_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(
-                                     age, std::numeric_limits<std::uint32_t>::max()))});
+                                 .age_ms = age});
     }
+    watcher.sent_stamp = stamp;
   }
-  watcher.sent_stamp = stamp_;
   return peers;
 }
 

@@ -49,6 +49,9 @@ struct SiteView {
 
 class Hub {
  public:
+  // Endpoints in one event, but for a site that has more by itself.
+  static constexpr std::size_t kMostPeersAtOnce = 5'000;
+
   explicit Hub(io::Loop& loop) : loop_(loop) {}
 
   // The newest wins, in whatever order they come.
