@@ -244,7 +244,6 @@ Examples:
   return {app, [flags] { return edge_command(*flags); }};
 }
 
-// Runs an engine unless its own subcommand is given.
 Declared declare_control(CLI::App& root) {
   struct Flags {
     ControlCommand command;
@@ -284,6 +283,7 @@ Examples:
           }};
 }
 
+// Runs an engine unless its own subcommand is given.
 Declared declare_engine(CLI::App& root) {
   struct Flags {
     EngineCommand command;

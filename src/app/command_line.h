@@ -95,8 +95,9 @@ struct ToldCommand {
   std::string text;
 };
 
-using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand, QuantizeCommand,
-                             KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
+using Command =
+    std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
+                 QuantizeCommand, KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

@@ -148,7 +148,8 @@ TEST(CommandLine, EdgeJoinsANetworkByControlKeyAndSecret) {
   Words both = words("http://127.0.0.1:8090", key);
   both.insert(both.end(), {"--manifests", "m"});
   EXPECT_TRUE(has(refused(both), "--manifests"));
-  EXPECT_TRUE(has(refused({"edge", "--state", "s", "--control", "http://127.0.0.1:1"}), "--site"));
+  EXPECT_TRUE(has(refused({"edge", "--state", "s", "--control", "http://127.0.0.1:1"}),
+                  "--control requires"));
   EXPECT_TRUE(has(refused({"edge", "--state", "s", "--manifests", "m", "--node-secret", "f"}),
                   "--control"));
 }
@@ -253,9 +254,9 @@ TEST(CommandLine, ControlWantsAStateFolderAndListensOnLoopbackOnly) {
   EXPECT_EQ(to_string(control.listen), "127.0.0.1:8090");
   EXPECT_EQ(control.nodes_file, "");
   EXPECT_FALSE(control.new_epoch);
-  const auto other = parsed<ControlCommand>({"control", "--state", "c", "--listen", "127.0.0.1:0",
-                                             "--nodes", "n.json", "--ready-file", "r",
-                                             "--new-epoch"});
+  const auto other =
+      parsed<ControlCommand>({"control", "--state", "c", "--listen", "127.0.0.1:0", "--nodes",
+                              "n.json", "--ready-file", "r", "--new-epoch"});
   EXPECT_EQ(other.listen.port, 0);
   EXPECT_EQ(other.nodes_file, "n.json");
   EXPECT_EQ(other.ready_file, "r");

@@ -159,6 +159,7 @@ Result<void> run(const ControlCommand& command) {
           store::SqliteStore::open(folder.file("control.db"), io::system_disk()));
   TDN_TRY(codec::Ed25519Key key, folder.signing_key());
   TDN_TRY(std::vector<control::NetworkSecret> secrets, folder.network_secrets());
+  TDN_TRY(const codec::Digest user_secret, folder.user_secret());
   TDN_TRY(const std::optional<protocol::SnapshotOrder> published, folder.published());
   const std::string control_key = codec::to_base64(key.public_key());
   TDN_TRY(std::unique_ptr<control::Core> core,
@@ -166,6 +167,7 @@ Result<void> run(const ControlCommand& command) {
                                       .random = &system_random(),
                                       .signing_key = std::move(key),
                                       .network_secrets = std::move(secrets),
+                                      .user_secret = user_secret,
                                       .remembered = published,
                                       .new_epoch = command.new_epoch}));
   MainLoop main;

@@ -33,6 +33,7 @@ CoreOptions options() {
           .random = &system_random(),
           .signing_key = codec::Ed25519Key(codec::Ed25519Key::Seed{1}),
           .network_secrets = rotated({}, system_random()),
+          .user_secret = {},
           .remembered = std::nullopt};
 }
 

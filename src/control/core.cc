@@ -295,6 +295,7 @@ Result<SyncAnswer> Core::sync(Transaction& transaction, const std::string& site,
   if (current) {  // a former edge of the site may upload what it has, and no more
     reply.keys = grants_of(options_.network_secrets, request.edge, roster_);
     reply.sites = roster_;
+    reply.user_secret = options_.user_secret;
   }
   result.answer = std::move(reply);
   return result;

@@ -75,6 +75,7 @@ struct CoreOptions {
   Random* random = nullptr;
   codec::Ed25519Key signing_key;
   std::vector<NetworkSecret> network_secrets;
+  codec::Digest user_secret{};  // what edges hash users with
   // What was published last, as remembered outside the store; none: nothing is remembered.
   std::optional<protocol::SnapshotOrder> remembered;
   bool new_epoch = false;  // begin a new control epoch in any case

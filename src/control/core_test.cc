@@ -80,6 +80,7 @@ class CoreRig {
                                     .random = &random,
                                     .signing_key = key,
                                     .network_secrets = {},
+                                    .user_secret = {},
                                     .remembered = remembered});
     ASSERT_TRUE(opened.has_value()) << opened.error().detail();
     core = *std::move(opened);

@@ -102,6 +102,7 @@ TEST_F(EdgeTest, AnswersASyncWithWhatTheEdgeNeeds) {
   ASSERT_EQ(control_.sync(kOther, paris_.sync()).status, 200);
   const auto reply = protocol::parse_sync_reply(control_.sync(kSecret, frankfurt_.sync()).body);
   ASSERT_TRUE(reply.has_value());
+  EXPECT_TRUE(reply->user_secret.has_value());
   ASSERT_EQ(reply->sites.size(), 2U);
   EXPECT_EQ(reply->sites[1].site, "paris");
   ASSERT_EQ(reply->keys.size(), 2U);

@@ -30,10 +30,13 @@ TEST_F(StateFolderTest, MakesWhatItNeedsOnceAndKeepsItThroughACrash) {
   ASSERT_TRUE(key.has_value() && token.has_value() && secrets.has_value());
   EXPECT_EQ(token->reveal().size(), 43U);
   EXPECT_EQ(secrets->size(), 1U);
+  const auto user_secret = first.user_secret();
+  ASSERT_TRUE(user_secret.has_value());
   disk_.crash(random_);
   const StateFolder second = open();
   EXPECT_EQ(second.signing_key()->public_key(), key->public_key());
   EXPECT_EQ(second.operator_token()->reveal(), token->reveal());
+  EXPECT_EQ(*second.user_secret(), *user_secret);
   EXPECT_EQ(second.network_secrets()->at(0).secret, secrets->at(0).secret);
 }
 

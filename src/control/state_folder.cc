@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "codec/base64.h"
+#include "codec/hex.h"
 #include "codec/text_numbers.h"
 
 namespace tdn::control {
@@ -108,6 +109,21 @@ Result<std::vector<NetworkSecret>> StateFolder::rotate_network_secret() const {
   secrets = rotated(std::move(secrets), *random_);
   TDN_TRY_VOID(write("network-secret", to_text(secrets)));
   return secrets;
+}
+
+Result<codec::Digest> StateFolder::user_secret() const {
+  codec::Digest secret{};
+  TDN_TRY(const std::string text, read_or_make("user-secret", [&] {
+            random_->fill(std::as_writable_bytes(std::span(secret)));
+            return codec::to_hex(secret);
+          }));
+  if (!codec::from_hex(text, std::span(secret))) {
+    return fail(Code::kCorrupt,
+                fmt::format("{}: is no 64 hex digits; restore it from a backup, or remove it: then "
+                            "users seem to be others than before",
+                            file("user-secret")));
+  }
+  return secret;
 }
 
 Result<Nodes> StateFolder::nodes(const std::string& path) const {

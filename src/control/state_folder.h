@@ -4,12 +4,13 @@
 //   signing-key      the Ed25519 key that snapshots are signed with: base64 of its 32 bytes
 //   operator-token   what operators show: 43 characters of base62
 //   network-secret   network_secrets.h
+//   user-secret      what edges hash users with: 64 hex digits; changed, users seem to be others
 //   nodes.json       nodes.h; written by whoever sets edges up
 //   published        "<control epoch> <version>" of the last snapshot. It is not part of a backup,
 //   so
 //                    a store that is older than it was restored from one
 //
-// The first four are made at the first start.
+// The first five are made at the first start.
 #pragma once
 
 #include <optional>
@@ -34,6 +35,7 @@ class StateFolder {
   [[nodiscard]] Result<std::vector<NetworkSecret>> network_secrets() const;
   // Makes a new one, and keeps it before it is used.
   [[nodiscard]] Result<std::vector<NetworkSecret>> rotate_network_secret() const;
+  [[nodiscard]] Result<codec::Digest> user_secret() const;
   // Of another file if `path` is not empty. None if there is no file.
   [[nodiscard]] Result<Nodes> nodes(const std::string& path) const;
 

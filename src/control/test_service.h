@@ -46,6 +46,7 @@ class TestService {
                                   .random = &random,
                                   .signing_key = key,
                                   .network_secrets = secrets,
+                                  .user_secret = {},
                                   .remembered = remembered ? remembered : published});
     ASSERT_TRUE(core.has_value()) << core.error().detail();
     ServiceOptions options;

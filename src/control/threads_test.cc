@@ -57,6 +57,7 @@ TEST(ServiceOnThreads, AnswersManyAtOnce) {
                                           .random = &system_random(),
                                           .signing_key = codec::Ed25519Key({1}),
                                           .network_secrets = rotated({}, system_random()),
+                                          .user_secret = {},
                                           .remembered = std::nullopt});
   ASSERT_TRUE(core.has_value()) << core.error().detail();
   Core& logic = **core;

@@ -21,7 +21,7 @@ async function usage(control: Control): Promise<{requests: number; output: numbe
 describe('files', () => {
   test('are their owner’s alone, and no second process takes them', async () => {
     const control = await startControl();
-    for (const name of ['control.db', 'control.db-wal', 'signing-key', 'operator-token', 'network-secret', 'published']) {
+    for (const name of ['control.db', 'control.db-wal', 'signing-key', 'operator-token', 'network-secret', 'user-secret', 'published']) {
       expect(statSync(path.join(control.state, name)).mode & 0o777, name).toBe(0o600);
     }
     const second = tdn(['control', '--state', control.state, '--listen', '127.0.0.1:0']);
@@ -107,7 +107,7 @@ describe('uploads', () => {
       const killAt = Math.floor(Math.random() * 12);
       for (let i = 0; i < 40; ++i) {
         for (let settled = Math.floor(Math.random() * 5); settled > 0; --settled) {
-          edge.settle(Math.floor(Math.random() * 100));
+          edge.settle(1 + Math.floor(Math.random() * 100));
         }
         edge.settle(1);
         const uploading = edge.upload(control, Math.floor(Math.random() * 3));

@@ -118,7 +118,7 @@ export class PlayedEdge {
     return this.payloads.length;
   }
 
-  // A bought record of so many output tokens.
+  // A bought record of so many output tokens, at least one.
   settle(output: number): void {
     const record = cbor(new Map<number, Value>([
       [0, 1], [1, freshUid()], [3, 1], [4, this.edge], [5, 1], [6, this.payloads.length + 1], [7, this.previous],
