@@ -305,10 +305,13 @@ TEST_F(EdgeTest, UsageThatWaitsAsksEdgesAndReturnsOnceAllIsHere) {
   EXPECT_FALSE(usage.bytes.has_value()) << "it may have been on its way already";
   EXPECT_THAT(heard(*stream), HasSubstr("event: sync"));
   protocol::SyncRequest second = frankfurt_.sync();
-  second.complete_through = control_.test.clock.wall();
+  second.complete_through =
+      WallTime{control_.test.clock.wall().us - 1'000'000};  // when it last wrote
   control_.sync(kSecret, second);
   ASSERT_TRUE(usage.bytes.has_value());
   EXPECT_THAT(*usage.bytes, HasSubstr(R"("requests":"1")"));
+  EXPECT_THAT(*usage.bytes,
+              HasSubstr(R"("completeThrough":")" + to_rfc3339(control_.test.clock.wall())));
   EXPECT_THAT(*usage.bytes, HasSubstr(R"("lateSites":[])"));
 }
 

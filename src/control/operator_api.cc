@@ -180,6 +180,7 @@ io::Task<Result<std::vector<std::string>>> OperatorApi::wait_for_uploads(const U
 io::Task<Result<std::string>> OperatorApi::usage(std::string query_text) {
   TDN_CO_TRY(const UsageQuery query, parse_usage_query(query_text));
   std::optional<std::vector<std::string>> late;
+  const WallTime begin = shared_.clock->wall();
   if (query.wait) {
     TDN_CO_TRY(late, co_await wait_for_uploads(query));
   }
@@ -190,6 +191,9 @@ io::Task<Result<std::string>> OperatorApi::usage(std::string query_text) {
   };
   TDN_CO_TRY(UsageAnswer usage, co_await shared_.committer.run<UsageAnswer>(std::move(operation)));
   complete(usage.report, usage.sites, late, shared_.clock->wall());
+  if (late && late->empty()) {  // each edge has uploaded all that it had since this was asked
+    usage.report.complete_through = std::max(usage.report.complete_through, std::optional(begin));
+  }
   co_return meter::to_json(usage.report);
 }
 
