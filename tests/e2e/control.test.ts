@@ -4,7 +4,7 @@ import {copyFileSync, existsSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {afterAll, describe, expect, test} from 'vitest';
 import {apply, ask, type Control, PlayedEdge, startControl} from '../harness/control.ts';
-import {cleanUp, tdn, tempFolder} from '../harness/process.ts';
+import {cleanUp, fileAppears, tdn, tempFolder} from '../harness/process.ts';
 
 afterAll(cleanUp);
 
@@ -21,6 +21,7 @@ async function usage(control: Control): Promise<{requests: number; output: numbe
 describe('files', () => {
   test('are their owner’s alone, and no second process takes them', async () => {
     const control = await startControl();
+    await fileAppears(path.join(control.state, 'published'), 20_000); // behind the commit, not with it
     for (const name of ['control.db', 'control.db-wal', 'signing-key', 'operator-token', 'network-secret', 'user-secret', 'published']) {
       expect(statSync(path.join(control.state, name)).mode & 0o777, name).toBe(0o600);
     }
