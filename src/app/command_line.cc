@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "app/declared.h"
 #include "http/fetch.h"
 
 namespace tdn::app {
@@ -18,6 +19,7 @@ constexpr const char* kExamples = R"(Examples:
   tdn up --model FILE.gguf        the same with a real model
   tdn edge --manifests DIR --state DIR
                                   one edge, from manifests that you wrote
+  tdn apply -f FILE               change what the network serves by
   tdn usage --by key              what was used, exactly, and what it costs
   tdn COMMAND --help              what a command takes
 
@@ -39,12 +41,6 @@ Result<io::Address> loopback_address(std::string_view flag, const std::string& t
   }
   return *address;
 }
-
-// One subcommand's flags, and how they become its command once all are read.
-struct Declared {
-  CLI::App* app = nullptr;
-  std::function<Result<Command>()> finish;
-};
 
 void add_count(CLI::App& app, const std::string& flag, int& count, const std::string& what,
                int least, int most) {
@@ -79,7 +75,7 @@ Examples:
                   "How long simulated steps take (YAML, see docs/guide/engine.md)")
       ->type_name("FILE")
       ->excludes(model);
-  flags->command.state = environment.state_folder;
+  flags->command.state = environment.where.state;
   app->add_option("--state", flags->command.state,
                   "Folder of its books, keys and manifests; made if missing")
       ->type_name("DIR")
@@ -346,15 +342,26 @@ Example:
   return {app, [command]() -> Result<Command> { return *command; }};
 }
 
-Declared declare_key_new(CLI::App& root) {
-  auto command = std::make_shared<KeyNewCommand>();
-  auto json = std::make_shared<std::string>("text");
+CLI::App& declare_keys(CLI::App& root) {
   CLI::App* key = root.add_subcommand("key", "API keys");
   key->require_subcommand(1);
   key->footer(R"(Examples:
   tdn key new                              the key, and the line for a Key manifest's `secrets`
+  tdn key new demo/playground/laptop       the key, and a whole Key manifest
+  tdn key issue demo/playground/laptop     a new secret on a running network
+  tdn key revoke demo/playground/laptop --id 4k7m2q9xwd)");
+  return *key;
+}
+
+Declared declare_key_new(CLI::App& key) {
+  auto command = std::make_shared<KeyNewCommand>();
+  auto json = std::make_shared<std::string>("text");
+  CLI::App* app = key.add_subcommand("new", "Make an API key; its secret is shown this once");
+  app->footer(R"(Changes nothing by itself: what it prints of the secret goes into a manifest.
+
+Examples:
+  tdn key new                              the key, and the line for a Key manifest's `secrets`
   tdn key new demo/playground/laptop       the key, and a whole Key manifest)");
-  CLI::App* app = key->add_subcommand("new", "Make an API key; its secret is shown this once");
   app->add_option("name", command->options.name, "tenant/project/key, for a whole manifest")
       ->type_name("NAME");
   app->add_option("-o,--output", *json, "text or json")
@@ -364,38 +371,6 @@ Declared declare_key_new(CLI::App& root) {
   return {app, [command, json]() -> Result<Command> {
             command->options.json = *json == "json";
             return *command;
-          }};
-}
-
-Declared declare_usage(CLI::App& root, const Environment& environment) {
-  struct Flags {
-    UsageCommand command;
-    std::string by = "model";
-    std::string output = "table";
-  };
-  auto flags = std::make_shared<Flags>();
-  CLI::App* app = root.add_subcommand("usage", "What was used and what it costs, from the books");
-  app->footer(R"(Examples:
-  tdn usage                                by model, of the network of `tdn up`
-  tdn usage --by tenant,model --state DIR
-  tdn usage --by endpoint -o json)");
-  app->add_option("--by", flags->by,
-                  "tenant, project, key, model, site, endpoint, user or tag; several with commas")
-      ->type_name("WHAT")
-      ->capture_default_str();
-  flags->command.options.state = environment.state_folder;
-  app->add_option("--state", flags->command.options.state, "State folder of the network or edge")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app->add_option("-o,--output", flags->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}).description(""))
-      ->type_name("FORMAT")
-      ->capture_default_str();
-  return {app, [flags]() -> Result<Command> {
-            TDN_TRY(flags->command.options.by, meter::parse_dimensions(flags->by));
-            flags->command.options.output =
-                flags->output == "json" ? cli::Output::kJson : cli::Output::kTable;
-            return flags->command;
           }};
 }
 
@@ -504,18 +479,12 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   const Declared control = declare_control(root);
   const Declared edge = declare_edge(root);
   const Declared engine = declare_engine(root);
-  const Declared usage = declare_usage(root, environment);
+  CLI::App& key = declare_keys(root);
+  std::vector<Declared> all = declare_operator_commands(root, key, environment);
   CLI::App& journal = declare_journals(root);
-  const std::vector<Declared> all = {up,
-                                     control,
-                                     edge,
-                                     engine,
-                                     declare_quantize(*engine.app),
-                                     usage,
-                                     declare_journal(journal, true),
-                                     declare_journal(journal, false),
-                                     declare_key_new(root),
-                                     declare_sim_gateway(root)};
+  all.insert(all.end(), {up, control, edge, engine, declare_quantize(*engine.app),
+                         declare_journal(journal, true), declare_journal(journal, false),
+                         declare_key_new(key), declare_sim_gateway(root)});
   const CLI::App* version = root.add_subcommand("version", "Print the version");
   root.footer(kExamples);  // last, or the commands would inherit it
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {

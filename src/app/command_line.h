@@ -8,8 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "cli/apply.h"
+#include "cli/control_key.h"
+#include "cli/get.h"
 #include "cli/key.h"
+#include "cli/top.h"
 #include "cli/usage.h"
+#include "cli/where.h"
 #include "codec/ed25519.h"
 #include "engine/llama_model.h"
 #include "io/network.h"
@@ -68,9 +73,13 @@ struct KeyNewCommand {
   cli::KeyNewOptions options;
 };
 
-// `tdn usage`.
-struct UsageCommand {
-  cli::UsageOptions options;
+// What speaks to control; `tdn usage` also reads an edge's books without one.
+struct OperatorCommand {
+  cli::Where where;
+  cli::WhereDefaults defaults;
+  std::variant<cli::ApplyOptions, cli::GetOptions, cli::DescribeOptions, cli::DeleteOptions,
+               cli::KeyIssueOptions, cli::KeyRevokeOptions, cli::UsageOptions, cli::TopOptions>
+      what;
 };
 
 // `tdn journal dump DIR`, `tdn journal check DIR`.
@@ -95,13 +104,13 @@ struct ToldCommand {
   std::string text;
 };
 
-using Command =
-    std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
-                 QuantizeCommand, KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
+using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
+                             QuantizeCommand, KeyNewCommand, OperatorCommand, JournalCommand,
+                             SimGatewayCommand>;
 
 // What of the environment decides defaults.
 struct Environment {
-  std::string state_folder;  // of `tdn up`
+  cli::WhereDefaults where;  // the state folder of `tdn up`, and the contexts file
 };
 
 // `words` without the program's name.

@@ -8,7 +8,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Command parse(const Words& words) { return parse_command_line(words, {.state_folder = "/state"}); }
+Command parse(const Words& words) {
+  return parse_command_line(words, {.where = {.state = "/state", .contexts_file = "/contexts"}});
+}
 
 template <class T>
 T parsed(const Words& words) {
@@ -185,16 +187,75 @@ TEST(CommandLine, KeyNewTakesANameAndAFormat) {
 }
 
 TEST(CommandLine, UsageGroupsByWhatIsNamed) {
-  using enum meter::Dimension;
-  const auto plain = parsed<UsageCommand>({"usage"});
-  EXPECT_EQ(plain.options.by, std::vector{kModel});
-  EXPECT_EQ(plain.options.state, "/state");
-  EXPECT_EQ(plain.options.output, cli::Output::kTable);
-  const auto usage =
-      parsed<UsageCommand>({"usage", "--state", "s", "--by", "tenant,endpoint", "-o", "json"});
-  EXPECT_EQ(usage.options.by, (std::vector{kTenant, kEndpoint}));
-  EXPECT_EQ(usage.options.output, cli::Output::kJson);
+  const auto plain = parsed<OperatorCommand>({"usage"});
+  EXPECT_EQ(std::get<cli::UsageOptions>(plain.what).by, "model");
+  EXPECT_EQ(plain.where.state, "");
+  EXPECT_EQ(plain.defaults.state, "/state");
+  const auto usage = parsed<OperatorCommand>(
+      {"usage", "--state", "s", "--by", "tenant,endpoint", "-o", "json", "--wait", "5"});
+  EXPECT_EQ(std::get<cli::UsageOptions>(usage.what).by, "tenant,endpoint");
+  EXPECT_TRUE(std::get<cli::UsageOptions>(usage.what).json);
+  EXPECT_EQ(std::get<cli::UsageOptions>(usage.what).wait_seconds, 5);
+  EXPECT_EQ(usage.where.state, "s");
   EXPECT_TRUE(has(refused({"usage", "--by", "colour"}), "colour"));
+}
+
+TEST(CommandLine, ApplyTakesSeveralFilesAndStandardInput) {
+  const auto apply = parsed<OperatorCommand>({"apply", "-f", "a.yaml", "-f", "-", "--dry-run"});
+  const auto& options = std::get<cli::ApplyOptions>(apply.what);
+  EXPECT_EQ(options.files, (std::vector<std::string>{"a.yaml", "-"}));
+  EXPECT_TRUE(options.dry_run);
+  EXPECT_TRUE(has(refused({"apply"}), "--filename is required"));
+}
+
+TEST(CommandLine, GetTakesAKindInAnySpellingAndAName) {
+  const auto all = parsed<OperatorCommand>({"get", "Sites", "-o", "wide"});
+  EXPECT_EQ(std::get<cli::GetOptions>(all.what).object.kind.kind, domain::Kind::kSite);
+  EXPECT_EQ(std::get<cli::GetOptions>(all.what).format, cli::Format::kWide);
+  const auto one = parsed<OperatorCommand>({"get", "key/a/b/c"});
+  EXPECT_EQ(std::get<cli::GetOptions>(one.what).object.name, "a/b/c");
+  EXPECT_TRUE(has(refused({"get", "sits"}), "did you mean `site`?"));
+  EXPECT_TRUE(has(refused({"get", "sites", "-o", "xml"}), "xml"));
+  EXPECT_TRUE(has(refused({"describe", "site"}), "which site?"));
+}
+
+TEST(CommandLine, DeleteTakesEitherAnObjectOrFiles) {
+  const auto one = parsed<OperatorCommand>({"delete", "zone", "eu"});
+  EXPECT_EQ(std::get<cli::DeleteOptions>(one.what).object.name, "eu");
+  EXPECT_EQ(std::get<cli::DeleteOptions>(parsed<OperatorCommand>({"delete", "-f", "x.yaml"}).what)
+                .files.at(0),
+            "x.yaml");
+  EXPECT_TRUE(has(refused({"delete"}), "either KIND NAME or -f FILE"));
+  EXPECT_TRUE(has(refused({"delete", "zone", "eu", "-f", "x"}), "either KIND NAME or -f FILE"));
+}
+
+TEST(CommandLine, KeysAreIssuedAndRevokedByName) {
+  const auto issue = parsed<OperatorCommand>({"key", "issue", "a/b/c", "-o", "json"});
+  EXPECT_EQ(std::get<cli::KeyIssueOptions>(issue.what).name, "a/b/c");
+  const auto revoke = parsed<OperatorCommand>({"key", "revoke", "a/b/c", "--id", "4k7m2q9xwd"});
+  EXPECT_EQ(std::get<cli::KeyRevokeOptions>(revoke.what).id, "4k7m2q9xwd");
+  EXPECT_TRUE(has(refused({"key", "issue"}), "name is required"));
+}
+
+TEST(CommandLine, TopIsLiveUnlessAProgramAsks) {
+  const auto live = std::get<cli::TopOptions>(parsed<OperatorCommand>({"top"}).what);
+  EXPECT_FALSE(live.once);
+  EXPECT_EQ(live.interval_seconds, 1);
+  const auto json = std::get<cli::TopOptions>(parsed<OperatorCommand>({"top", "-o", "json"}).what);
+  EXPECT_TRUE(json.once);
+  EXPECT_TRUE(json.json);
+  EXPECT_TRUE(has(refused({"top", "--interval", "0"}), "--interval"));
+}
+
+TEST(CommandLine, ANetworkIsFoundInOneWayAtATime) {
+  const auto far = parsed<OperatorCommand>(
+      {"get", "sites", "--control", "http://127.0.0.1:9", "--token-file", "t"});
+  EXPECT_EQ(far.where.control, "http://127.0.0.1:9");
+  EXPECT_EQ(far.where.token_file, "t");
+  EXPECT_EQ(parsed<OperatorCommand>({"get", "sites", "--context", "lab"}).where.context, "lab");
+  EXPECT_EQ(far.defaults.contexts_file, "/contexts");
+  EXPECT_TRUE(has(refused({"get", "sites", "--state", "s", "--context", "c"}), "excludes"));
+  EXPECT_TRUE(has(refused({"get", "sites", "--token-file", "t"}), "--control"));
 }
 
 TEST(CommandLine, JournalDumpsOrChecksAFolder) {
@@ -222,7 +283,14 @@ TEST(CommandLine, EveryHelpTeachesByItsOwnExample) {
                                        {"engine", "quantize"},
                                        {"key"},
                                        {"key", "new"},
+                                       {"key", "issue"},
+                                       {"key", "revoke"},
+                                       {"apply"},
+                                       {"get"},
+                                       {"describe"},
+                                       {"delete"},
                                        {"usage"},
+                                       {"top"},
                                        {"journal"},
                                        {"journal", "check"},
                                        {"sim"},

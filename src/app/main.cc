@@ -46,9 +46,12 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   // Before any thread exists, so that these arrive where they are awaited and nowhere else.
   io::block_signals({SIGINT, SIGTERM, SIGHUP});
   ::prctl(PR_SET_NAME, "tdn");  // a child that was started as /proc/self/exe would be called exe
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
   const app::Environment environment{
-      .state_folder = local::default_state_folder(std::getenv("XDG_STATE_HOME"),  // NOLINT
-                                                  std::getenv("HOME"))};          // NOLINT
+      .where = {
+          .state = local::default_state_folder(std::getenv("XDG_STATE_HOME"), home),  // NOLINT
+          .contexts_file =
+              cli::default_contexts_file(std::getenv("XDG_CONFIG_HOME"), home)}};  // NOLINT
   const app::Command command =
       app::parse_command_line(std::vector<std::string>(argv + 1, argv + argc), environment);
   const int status = std::visit(Execute(), command);

@@ -14,7 +14,7 @@ namespace tdn::app {
 [[nodiscard]] Result<void> run(const SimGatewayCommand& command);
 // These tell their failures themselves; what they return is the exit status.
 [[nodiscard]] int run(const EdgeCommand& command);
-[[nodiscard]] int run(const UsageCommand& command);
+[[nodiscard]] int run(const OperatorCommand& command);
 [[nodiscard]] int run(const JournalCommand& command);
 
 }  // namespace tdn::app

@@ -6,10 +6,11 @@
 #include <optional>
 #include <ostream>
 
-#include "base/money.h"
+#include "base/assert.h"
 #include "books/entry.h"
 #include "books/journal_files.h"
 #include "cli/state.h"
+#include "cli/usage_report.h"
 #include "meter/usage_report.h"
 
 namespace tdn::cli {
@@ -17,7 +18,6 @@ namespace {
 
 using books::Entry;
 using books::Frame;
-using meter::UsageLine;
 using meter::UsageReport;
 
 Result<void> add_settlement(const meter::UsageRecord& record, ByteView annex_bytes,
@@ -85,10 +85,12 @@ Result<std::optional<WallTime>> add_journal(io::Disk& disk, const std::string& d
   return last.complete;
 }
 
-Result<UsageReport> make_report(const UsageOptions& options, io::Disk& disk) {
-  TDN_TRY(const std::vector<std::string> journals, find_journals(disk, options.state));
-  TDN_TRY(const Names names, read_names(options.state, journals));
-  meter::Summary summary(options.by);
+Result<UsageReport> read_journals(const UsageOptions& options, const std::string& state,
+                                  io::Disk& disk) {
+  TDN_TRY(const std::vector<meter::Dimension> by, meter::parse_dimensions(options.by));
+  TDN_TRY(const std::vector<std::string> journals, find_journals(disk, state));
+  TDN_TRY(const Names names, read_names(state, journals));
+  meter::Summary summary(by);
   std::optional<WallTime> complete_through;
   std::vector<UsageReport::Beginning> beginnings;
   for (std::size_t i = 0; i < journals.size(); ++i) {
@@ -110,61 +112,40 @@ Result<UsageReport> make_report(const UsageOptions& options, io::Disk& disk) {
   return report;
 }
 
-std::string render_table(const UsageReport& report) {
-  std::vector<std::vector<std::string>> cells(1);
-  for (const meter::Dimension dimension : report.by) {
-    cells[0].emplace_back(meter::name_of(dimension));
+// Both have the same form.
+int show(const codec::yaml::Node& usage, const UsageOptions& options, const Screen& screen) {
+  if (options.json) {
+    screen.out << codec::yaml::to_json_line(usage);
+    return 0;
   }
-  const std::size_t names = cells[0].size();
-  for (const char* title : {"requests", "input", "cached input", "output", "amount", "currency"}) {
-    cells[0].emplace_back(title);
+  const Result<std::string> table = usage_table(usage, options.by, screen.colours);
+  if (!table) {
+    return tell_failure(screen, "usage", table.error());
   }
-  for (const UsageLine& line : report.lines) {
-    std::vector<std::string>& row = cells.emplace_back(line.by);
-    const meter::TokenTotals& tokens = line.row.tokens;
-    for (const std::uint64_t number :
-         {line.row.requests, tokens.input, tokens.cached_input, tokens.output}) {
-      row.push_back(std::to_string(number));
-    }
-    row.push_back(to_string(line.row.amount));
-    row.emplace_back(line.currency.text());
-  }
-  std::string text;
-  for (const std::vector<std::string>& row : cells) {
-    std::string shown;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      std::size_t width = 0;
-      for (const std::vector<std::string>& other : cells) {
-        width = std::max(width, other[i].size());
-      }
-      // Names to the left, numbers to the right.
-      const bool left = i < names || i + 1 == row.size();
-      shown +=
-          left ? fmt::format("{:<{}}  ", row[i], width) : fmt::format("{:>{}}  ", row[i], width);
-    }
-    shown.erase(shown.find_last_not_of(' ') + 1);
-    text += shown + "\n";
-  }
-  text += report.complete_through
-              ? fmt::format("complete through {}\n", to_rfc3339(*report.complete_through))
-              : "not yet known to be complete: the edge has just started\n";
-  for (const UsageReport::Beginning& beginning : report.beginnings) {
-    text += fmt::format("{} begins with record {}, settled {}; what is older is at control\n",
-                        beginning.journal, beginning.seq, to_rfc3339(beginning.settled));
-  }
-  return text;
+  screen.out << *table;
+  return 0;
 }
 
 }  // namespace
 
-int usage(const UsageOptions& options, io::Disk& disk, std::ostream& out, std::ostream& err) {
-  const auto report = make_report(options, disk);
+int usage(const UsageOptions& options, const std::string& state, io::Disk& disk, Screen screen) {
+  const Result<UsageReport> report = read_journals(options, state, disk);
   if (!report) {
-    err << "tdn usage: " << report.error().detail() << "\n";
-    return 1;
+    return tell_failure(screen, "usage", report.error());
   }
-  out << (options.output == Output::kJson ? meter::to_json(*report) + "\n" : render_table(*report));
-  return 0;
+  const auto tree = codec::yaml::from_json(meter::to_json(*report));
+  TDN_ASSERT(tree.has_value());
+  return show(*tree, options, screen);
+}
+
+io::Task<int> usage(client::ControlClient& control, UsageOptions options, Screen screen) {
+  std::string path = "/api/v1/usage?by=" + client::escape_query(options.by);
+  if (options.wait_seconds > 0) {
+    path += fmt::format("&wait={}", options.wait_seconds);
+  }
+  const Duration patience = std::chrono::seconds(10 + options.wait_seconds);
+  const Result<codec::yaml::Node> answer = co_await control.get(std::move(path), patience);
+  co_return answer ? show(*answer, options, screen) : tell_failure(screen, "usage", answer.error());
 }
 
 }  // namespace tdn::cli

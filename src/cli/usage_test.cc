@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli/test_edge.h"
+#include "client/test_control.h"
 
 namespace tdn::cli {
 namespace {
@@ -16,11 +17,13 @@ struct Said {
   std::string err;
 };
 
+enum class Output : std::uint8_t { kTable, kJson };
+
 Said usage_of(const std::string& state, std::string_view by, Output output) {
   std::ostringstream out;
   std::ostringstream err;
-  const UsageOptions options{.state = state, .by = *meter::parse_dimensions(by), .output = output};
-  const int status = usage(options, io::system_disk(), out, err);
+  const UsageOptions options{.by = std::string(by), .json = output == Output::kJson};
+  const int status = usage(options, state, io::system_disk(), {out, err});
   return {status, out.str(), err.str()};
 }
 
@@ -103,6 +106,49 @@ TEST(Usage, NamesAFolderWithoutBooksOrThatDoesNotExist) {
   const Said missing = usage_of(folder.path() + "/none", "model", Output::kJson);
   EXPECT_EQ(missing.status, 1);
   EXPECT_NE(missing.err.find("none"), std::string::npos) << missing.err;
+}
+
+constexpr const char* kCentral =
+    R"({"rows":[{"by":{"model":"smollm2","tenant":"acme"},"requests":"18446744073709551615",)"
+    R"("tokens":{"input":"121","cachedInput":"8","output":"13"},"amount":"0.00000298",)"
+    R"("currency":"USD"}],"completeThrough":"2026-01-01T00:00:00.500000Z","lateSites":["paris"]})";
+
+Said central(client::TestControl& control, const UsageOptions& options) {
+  std::ostringstream out;
+  std::ostringstream err;
+  client::ControlClient client = control.client();
+  const int status = control.loop.run(usage(client, options, {out, err}));
+  return {status, out.str(), err.str()};
+}
+
+TEST(Usage, OfANetworkComesFromControlWithItsLateSites) {
+  client::TestControl control;
+  control.replies["GET /api/v1/usage?by=tenant%2Cmodel&wait=5"] = {200, kCentral};
+  const UsageOptions options{.by = "tenant,model", .wait_seconds = 5};
+  const Said said = central(control, options);
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_EQ(
+      said.out,
+      "tenant  model                requests  input  cached input  output      amount  currency\n"
+      "acme    smollm2  18446744073709551615    121             8      13  0.00000298  USD\n"
+      "complete through 2026-01-01T00:00:00.500000Z\n"
+      "late: paris; what they settled lately is missing\n");
+}
+
+TEST(Usage, OfANetworkIsTheSameJsonAsOfAnEdge) {
+  client::TestControl control;
+  control.replies["GET /api/v1/usage?by=model%2Ctenant"] = {200, kCentral};
+  const Said said = central(control, {.by = "model,tenant", .json = true});
+  EXPECT_EQ(said.out, std::string(kCentral) + "\n");
+}
+
+TEST(Usage, SaysWhyControlGaveNone) {
+  client::TestControl control;
+  control.replies["GET /api/v1/usage?by=colour"] = {
+      400, R"({"error":{"message":"by takes tenant, project","code":"invalid_request"}})"};
+  const Said said = central(control, {.by = "colour"});
+  EXPECT_EQ(said.status, 1);
+  EXPECT_EQ(said.err, "tdn usage: by takes tenant, project\n");
 }
 
 }  // namespace

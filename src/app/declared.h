@@ -1,0 +1,25 @@
+// One subcommand of the command line: its flags, and how they become its command once all are read.
+#pragma once
+
+#include <functional>
+
+#include "app/command_line.h"
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tdn::app {
+
+struct Declared {
+  CLI::App* app = nullptr;
+  std::function<Result<Command>()> finish;
+};
+
+// The commands that speak to control: apply, get, describe, delete, key issue, key revoke, usage,
+// top. `key` is where `tdn key new` stands.
+[[nodiscard]] std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,
+                                                              const Environment& environment);
+
+}  // namespace tdn::app
