@@ -59,12 +59,13 @@ Declared declare_up(CLI::App& root, const Environment& environment) {
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("up", "Run a whole network on this machine");
   app->footer(
-      R"(One edge at the site Frankfurt, engines at Frankfurt and Paris, on loopback. Prints a curl line that
-streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
+      R"(Control and the sites Frankfurt, Paris and Ashburn, each an edge and an engine, on loopback. Prints a
+curl line that streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
 
 Examples:
   tdn up --simulated
   tdn up --model SmolLM2-135M-Instruct.Q8_0.gguf --state ./network
+  tdn up --simulated --sites my-sites.yaml                     up to 12 Sites
   tdn up --simulated --ports auto --ready-file ready.json      for tests)");
   CLI::Option* model = app->add_option("--model", flags->command.model_file, "Serve this GGUF file")
                            ->type_name("FILE");
@@ -80,14 +81,17 @@ Examples:
                   "Folder of its books, keys and manifests; made if missing")
       ->type_name("DIR")
       ->capture_default_str();
-  app->add_option("--ports", flags->ports,
-                  "Port of the gateway, admin on the next, or auto for any free ones")
+  app->add_option(
+         "--ports", flags->ports,
+         "Port of the first gateway (the next site's is 100 higher), or auto for any free ones")
       ->type_name("auto|BASE")
       ->capture_default_str();
   app->add_option("--ready-file", flags->command.ready_file,
                   "Write addresses, key and pids to it as JSON once all serve")
       ->type_name("FILE");
-  add_count(*app, "--shards", flags->command.shards, "Threads of the edge", 1, 256);
+  app->add_option("--sites", flags->command.sites_file, "Manifests of the sites to run, 1 to 12")
+      ->type_name("FILE");
+  add_count(*app, "--shards", flags->command.shards, "Threads of each edge", 1, 256);
   return {app, [flags]() -> Result<Command> {
             if (!flags->simulated && flags->command.model_file.empty()) {
               return fail(Code::kInvalid,

@@ -28,6 +28,7 @@ struct UpCommand {
   std::string model_file;  // empty: simulated
   std::string timing_file;
   std::string state;
+  std::string sites_file;  // empty: Frankfurt, Paris and Ashburn
   local::PortChoice ports;
   std::string ready_file;
   int shards = 1;

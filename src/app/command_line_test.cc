@@ -47,6 +47,8 @@ TEST(CommandLine, UpHasADefaultForEverythingButTheModel) {
   EXPECT_EQ(up.ports.first, 8080);
   EXPECT_EQ(up.ready_file, "");
   EXPECT_EQ(up.shards, 1);
+  EXPECT_EQ(up.sites_file, "");
+  EXPECT_EQ(parsed<UpCommand>({"up", "--simulated", "--sites", "s.yaml"}).sites_file, "s.yaml");
 }
 
 TEST(CommandLine, UpTakesItsFlagsInEitherSpelling) {

@@ -88,7 +88,8 @@ it, or names those that did not acknowledge within 5 s.
 Examples:
   tdn apply -f tenant.yaml
   tdn apply -f manifests/ --dry-run
-  tdn get site frankfurt -o yaml | sed s/active/draining/ | tdn apply -f -)");
+  tdn get site paris -o yaml >paris.yaml      change it there, then
+  tdn apply -f paris.yaml)");
   add_files(*app, flags->options.files, true);
   app->add_flag("--dry-run", flags->options.dry_run, "Check and tell, and change nothing");
   add_format(*app, *format, {"text", "json"});

@@ -30,9 +30,18 @@ void say(std::string_view text) {
   std::fflush(stdout);
 }
 
+Result<std::vector<local::SitePlan>> read_sites(const UpCommand& command) {
+  if (command.sites_file.empty()) {
+    return local::default_sites();
+  }
+  TDN_TRY(const std::string text, local::read_text(command.sites_file));
+  return local::parse_sites(text, command.sites_file);
+}
+
 }  // namespace
 
 Result<void> run(const UpCommand& command) {
+  TDN_TRY(std::vector<local::SitePlan> sites, read_sites(command));
   std::error_code ignored;
   const std::string path = std::filesystem::absolute(command.state, ignored).string();
   TDN_TRY(const local::StateFolder state, local::StateFolder::open(path));
@@ -43,6 +52,7 @@ Result<void> run(const UpCommand& command) {
   options.timing_file = command.timing_file;
   options.shards = command.shards;
   options.ports = command.ports;
+  options.sites = std::move(sites);
   options.ready_file = command.ready_file;
   options.colours = ::isatty(STDOUT_FILENO) != 0;
 

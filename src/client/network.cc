@@ -20,12 +20,13 @@ std::optional<std::uint64_t> number_at(const Node& node, std::string_view path) 
 }
 
 EndpointView read_endpoint(const Node& node) {
+  const std::optional<std::uint64_t> ttft_ms = number_at(node, "ttftMs");
   return {.name = std::string(text_at(node, "name")),
           .health = std::string(text_at(node, "health")),
           .running = number_at(node, "running").value_or(0),
           .waiting = number_at(node, "waiting").value_or(0),
           .tokens_per_second = number_at(node, "tokensPerSecond").value_or(0),
-          .ttft_ms = number_at(node, "ttftMs")};
+          .ttft_ms = ttft_ms == 0 ? std::nullopt : ttft_ms};
 }
 
 SiteView read_site(const Node& node) {

@@ -16,7 +16,7 @@ TEST(Network, IsItsSitesAndTheirEndpoints) {
       R"({"sites":[{"name":"paris","state":"active","connected":true,)"
       R"("lastSync":"2026-01-01T00:00:00Z","snapshot":{"controlEpoch":"2","version":"11"},)"
       R"("acked":"18446744073709551615","endpoints":[{"name":"paris-1","health":"up","running":3,)"
-      R"("waiting":1,"tokensPerSecond":41.7,"ttftMs":180},{"name":"paris-2","health":"down"}]}]})");
+      R"("waiting":1,"tokensPerSecond":41.7,"ttftMs":180},{"name":"paris-2","health":"down","ttftMs":0}]}]})");
   const SiteView* paris = network.find("paris");
   ASSERT_NE(paris, nullptr);
   EXPECT_TRUE(paris->connected);

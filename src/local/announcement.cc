@@ -21,11 +21,10 @@ struct Paint {
 };
 
 std::string sites(const NetworkReport& network, const Paint& paint) {
-  constexpr std::string_view kRow = "  {:<12}{:<14}{:<26}{:<26}\n";
+  constexpr std::string_view kRow = "  {:<12}{:<14}{:<24}{}\n";
   std::string table = paint.dim(fmt::format(kRow, "site", "endpoint", "gateway", "engine"));
   for (const SiteReport& site : network.sites) {
-    table += fmt::format(kRow, site.name, site.name + "-1", site.edge ? site.edge->gateway : "-",
-                         site.engine.engine);
+    table += fmt::format(kRow, site.name, site.name + "-1", site.edge.gateway, site.engine.engine);
   }
   return table;
 }
@@ -66,28 +65,32 @@ std::string curl_line(const NetworkReport& network) {
   return fmt::format(
       "curl -N {}/v1/chat/completions -H 'Authorization: Bearer {}' -H 'Content-Type: "
       "application/json' -d {}",
-      network.sites.front().edge->gateway, network.key.reveal(), shell_word(body));
+      network.sites.front().edge.gateway, network.key.reveal(), shell_word(body));
 }
 
 std::string announce(const Announcement& what) {
   const Paint paint{what.colours};
-  const EdgeReport& edge = *what.network.sites.front().edge;
+  const EdgeReport& edge = what.network.sites.front().edge;
   const std::string state = shell_word(what.state_folder);
   const std::string program = shell_word(what.program);
   std::string text = fmt::format("\n{}\n\n", paint.bold("Serving at " + edge.gateway + "/v1"));
   text += sites(what.network, paint);
   text += fmt::format("\n  {}      {}\n", paint.dim("model"), model_line(what, paint));
+  text += fmt::format("  {}    {}\n", paint.dim("control"), what.network.control.control);
   text += fmt::format("  {}      {}\n", paint.dim("state"), what.state_folder);
   text += fmt::format("\n{}\n\n{}\n", paint.bold("Try it:"), curl_line(what.network));
   text += fmt::format("\n{}\n\n", paint.bold("Then:"));
   const auto next = [&](const std::string& command, std::string_view shows) {
     text += fmt::format("  {}\n      {}\n", command, paint.dim(shows));
   };
-  next(fmt::format("{} usage --by model --state {}", program, state),
+  next(fmt::format("{} top --state {}", program, state), "sites, endpoints and what they do, live");
+  next(fmt::format("{} usage --by site --wait 5 --state {}", program, state),
        "what was used, exactly, and what it costs");
-  next(fmt::format("curl {}/metrics", edge.admin), "what the edge counts");
-  next(fmt::format("ls {}/manifests", state), "what it serves by: sites, models, keys, policy");
-  text += "\nCtrl-C stops everything; the next start has the same key and the same books.\n";
+  next(fmt::format("{} get sites -o wide --state {}", program, state),
+       "what each site serves by; also endpoints, tenants, keys, policies");
+  next(fmt::format("curl {}/metrics", edge.admin), "what an edge counts, for Prometheus");
+  text += "\nA tenant of your own, word for word: docs/guide/first-network.md\n";
+  text += "Ctrl-C stops everything; the next start has the same key and the same books.\n";
   return text;
 }
 

@@ -8,14 +8,18 @@ namespace {
 Announcement example() {
   return {
       .network = {.key = Secret("sk-tdn-x"),
+                  .operator_token = Secret("token"),
                   .model = "smollm2",
+                  .control = {.control = "http://127.0.0.1:8090", .control_key = "k", .pid = 5},
                   .sites = {{.name = "frankfurt",
-                             .edge = EdgeReport{.gateway = "http://127.0.0.1:8080",
-                                                .admin = "http://127.0.0.1:8081",
-                                                .pid = 1},
+                             .edge = {.gateway = "http://127.0.0.1:8080",
+                                      .admin = "http://127.0.0.1:8081",
+                                      .pid = 1},
                              .engine = {.engine = "http://127.0.0.1:8082", .model = {}, .pid = 2}},
                             {.name = "paris",
-                             .edge = std::nullopt,
+                             .edge = {.gateway = "http://127.0.0.1:8180",
+                                      .admin = "http://127.0.0.1:8181",
+                                      .pid = 6},
                              .engine = {.engine = "http://127.0.0.1:8182", .model = {}, .pid = 3}}},
                   .pid = 4},
       .model = {.engine_name = "SmolLM2-135M-Instruct"},
@@ -27,11 +31,12 @@ TEST(Announcement, HasTheTableTheLineAndWhatToDoNext) {
   EXPECT_EQ(announce(example()), R"(
 Serving at http://127.0.0.1:8080/v1
 
-  site        endpoint      gateway                   engine                    
-  frankfurt   frankfurt-1   http://127.0.0.1:8080     http://127.0.0.1:8082     
-  paris       paris-1       -                         http://127.0.0.1:8182     
+  site        endpoint      gateway                 engine
+  frankfurt   frankfurt-1   http://127.0.0.1:8080   http://127.0.0.1:8082
+  paris       paris-1       http://127.0.0.1:8180   http://127.0.0.1:8182
 
   model      smollm2 (SmolLM2-135M-Instruct)
+  control    http://127.0.0.1:8090
   state      /var/lib/my tdn
 
 Try it:
@@ -40,15 +45,22 @@ curl -N http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer sk-t
 
 Then:
 
-  build/release/tdn usage --by model --state '/var/lib/my tdn'
+  build/release/tdn top --state '/var/lib/my tdn'
+      sites, endpoints and what they do, live
+  build/release/tdn usage --by site --wait 5 --state '/var/lib/my tdn'
       what was used, exactly, and what it costs
+  build/release/tdn get sites -o wide --state '/var/lib/my tdn'
+      what each site serves by; also endpoints, tenants, keys, policies
   curl http://127.0.0.1:8081/metrics
-      what the edge counts
-  ls '/var/lib/my tdn'/manifests
-      what it serves by: sites, models, keys, policy
+      what an edge counts, for Prometheus
 
+A tenant of your own, word for word: docs/guide/first-network.md
 Ctrl-C stops everything; the next start has the same key and the same books.
 )");
+}
+
+TEST(Announcement, TheOperatorTokenIsNotShown) {
+  EXPECT_EQ(announce(example()).find("token"), std::string::npos);
 }
 
 TEST(Announcement, LabelsSimulatedEngines) {

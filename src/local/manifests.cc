@@ -6,34 +6,31 @@
 #include "codec/hex.h"
 #include "codec/json_writer.h"
 #include "codec/sha256.h"
+#include "codec/tree.h"
 #include "domain/api_key.h"
 
 namespace tdn::local {
 namespace {
 
-constexpr std::string_view kHead =
-    "# Written by `tdn up` at each start. To run an edge of your own, copy this folder and give it "
-    "to\n"
-    "# `tdn edge --manifests`.\n";
+using codec::yaml::Node;
 
-constexpr std::string_view kSites = R"(apiVersion: tdn/v1
+constexpr std::string_view kHead =
+    "# What `tdn up` applied last. To change the network, apply manifests of your own; what "
+    "stands\n"
+    "# here is applied again only where it differs from the start before.\n";
+
+constexpr std::string_view kZones = R"(apiVersion: tdn/v1
 kind: Zone
-metadata: {{name: eu}}
-spec: {{countries: [DE, FR]}}
+metadata: {name: eu}
+spec:
+  countries:
+    [AT, BE, BG, CY, CZ, DE, DK, EE, ES, FI, FR, GR, HR, HU, IE, IT, LT, LU, LV, MT, NL, PL, PT, RO,
+     SE, SI, SK]
 ---
 apiVersion: tdn/v1
-kind: Site
-metadata: {{name: frankfurt}}
-spec:
-  location: {{country: DE, city: Frankfurt, latitude: 50.11, longitude: 8.68}}
-  jurisdiction: {{operator: example-telco, keyCustody: DE, logResidency: DE}}
-{gateway}---
-apiVersion: tdn/v1
-kind: Site
-metadata: {{name: paris}}
-spec:
-  location: {{country: FR, city: Paris, latitude: 48.86, longitude: 2.35}}
-  jurisdiction: {{operator: example-telco, keyCustody: FR, logResidency: FR}}
+kind: Zone
+metadata: {name: us}
+spec: {countries: [US]}
 )";
 
 constexpr std::string_view kModel = R"(apiVersion: tdn/v1
@@ -46,7 +43,7 @@ spec:
 constexpr std::string_view kEndpoint = R"(---
 apiVersion: tdn/v1
 kind: Endpoint
-metadata: {{name: {site}-1}}
+metadata: {{name: {endpoint}}}
 spec:
   site: {site}
   kind: tdn
@@ -69,14 +66,6 @@ kind: Key
 metadata: {{name: demo/playground/laptop}}
 spec:
   secrets: [{{id: {key_id}, sha256: "{key_sha256}"}}]
----
-# Prompts of this tenant never leave the zone, whatever fails.
-apiVersion: tdn/v1
-kind: Policy
-metadata: {{name: demo-stays-in-eu}}
-spec:
-  rules:
-    - {{match: {{tenants: [demo]}}, require: {{zones: [eu]}}}}
 )";
 
 // Lower-case letters, digits and single hyphens between them, as a DNS label allows.
@@ -118,6 +107,19 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+Node with_gateway(Node site, const std::string& gateway) {
+  for (codec::yaml::Entry& entry : site.entries) {
+    if (entry.key == "spec" && !gateway.empty()) {
+      codec::yaml::Entry& field = entry.value.entries.emplace_back();
+      field.key = "gateway";
+      field.value.kind = codec::yaml::Kind::kScalar;
+      field.value.quoted = true;
+      field.value.text = gateway;
+    }
+  }
+  return site;
+}
+
 }  // namespace
 
 std::string public_model_name(const ServedModel& model) {
@@ -126,31 +128,42 @@ std::string public_model_name(const ServedModel& model) {
   return is_default ? std::string(kDefaultModel) : label;
 }
 
+std::string endpoint_of(std::string_view site) { return fmt::format("{}-1", site); }
+
 std::vector<ManifestFile> write_manifests(const NetworkDescription& network) {
+  std::string sites = std::string(kHead) + std::string(kZones);
   const std::string model = public_model_name(network.model);
   std::string models(kHead);
   models += fmt::format(kModel, fmt::arg("model", model),
                         fmt::arg("details", model_details(network.model)));
-  const auto add_endpoint = [&](std::string_view site, const std::string& url) {
-    models += fmt::format(kEndpoint, fmt::arg("site", site), fmt::arg("url", url),
+  for (const SiteDescription& site : network.sites) {
+    sites += "---\n" + codec::yaml::to_yaml(with_gateway(site.plan.manifest, site.gateway));
+    models += fmt::format(kEndpoint, fmt::arg("endpoint", endpoint_of(site.plan.name)),
+                          fmt::arg("site", site.plan.name), fmt::arg("url", site.engine),
                           fmt::arg("model", model),
                           fmt::arg("engine_name", quoted(network.model.engine_name)));
-  };
-  add_endpoint("frankfurt", network.frankfurt_engine);
-  add_endpoint("paris", network.paris_engine);
-
+  }
   const auto id = domain::parse_api_key(network.key.reveal());
   TDN_ASSERT(id.has_value());
   const codec::Digest digest = codec::sha256(bytes_of(network.key.reveal()));
-  const std::string gateway =
-      network.gateway.empty() ? "" : fmt::format("  gateway: {}\n", network.gateway);
   return {
-      {"sites.yaml", std::string(kHead) + fmt::format(kSites, fmt::arg("gateway", gateway))},
+      {"sites.yaml", sites},
       {"models.yaml", models},
       {"tenants.yaml",
        std::string(kHead) + fmt::format(kTenant, fmt::arg("key_id", id->to_string()),
                                         fmt::arg("key_sha256", codec::to_hex(digest)))},
   };
+}
+
+std::vector<std::string> sites_in(std::string_view sites_yaml) {
+  std::vector<std::string> names;
+  const auto documents = codec::yaml::parse(sites_yaml, "sites.yaml");
+  for (const Node& document : documents.value_or(std::vector<Node>{})) {
+    if (codec::yaml::text_at(document, "kind") == "Site") {
+      names.emplace_back(codec::yaml::text_at(document, "metadata.name"));
+    }
+  }
+  return names;
 }
 
 }  // namespace tdn::local

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "local/sites.h"
 
 namespace tdn::local {
 
@@ -19,11 +20,15 @@ struct ServedModel {
   bool simulated = false;
 };
 
+struct SiteDescription {
+  SitePlan plan;
+  std::string gateway;  // URLs
+  std::string engine;
+};
+
 struct NetworkDescription {
   ServedModel model;
-  std::string gateway;  // URLs; this one may be empty: not known yet
-  std::string frankfurt_engine;
-  std::string paris_engine;
+  std::vector<SiteDescription> sites;
   Secret key;  // well-formed; only its digest is written
 };
 
@@ -35,6 +40,12 @@ struct ManifestFile {
   std::string name;
   std::string text;
 };
+// sites.yaml, models.yaml and tenants.yaml: each object needs only those before it.
 [[nodiscard]] std::vector<ManifestFile> write_manifests(const NetworkDescription& network);
+
+// The names of the sites in such a sites.yaml; empty if it is none.
+[[nodiscard]] std::vector<std::string> sites_in(std::string_view sites_yaml);
+// The endpoint that a site has in such manifests.
+[[nodiscard]] std::string endpoint_of(std::string_view site);
 
 }  // namespace tdn::local

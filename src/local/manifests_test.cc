@@ -12,11 +12,14 @@ namespace {
 
 NetworkDescription describe(const ServedModel& model) {
   SeededRandom random(1);
-  return {.model = model,
-          .gateway = "http://127.0.0.1:8080",
-          .frankfurt_engine = "http://127.0.0.1:8082",
-          .paris_engine = "http://127.0.0.1:8182",
-          .key = Secret(domain::make_api_key(random).text)};
+  NetworkDescription network{
+      .model = model, .sites = {}, .key = Secret(domain::make_api_key(random).text)};
+  for (const SitePlan& plan : default_sites()) {
+    network.sites.push_back({.plan = plan,
+                             .gateway = "http://127.0.0.1:8080",
+                             .engine = "http://127.0.0.1:8082/" + plan.name});
+  }
+  return network;
 }
 
 domain::Manifests read_back(const NetworkDescription& network) {
@@ -31,23 +34,29 @@ domain::Manifests read_back(const NetworkDescription& network) {
 
 constexpr const char* kDefaultName = "SmolLM2-135M-Instruct";
 
-TEST(Manifests, DescribeOneModelAtTwoSitesInsideOneZone) {
+TEST(Manifests, DescribeOneModelAtThreeSites) {
   const domain::Manifests read =
       read_back(describe({.engine_name = kDefaultName, .context_length = 2048}));
-  ASSERT_EQ(read.sites.size(), 2U);
-  EXPECT_EQ(read.sites[0].metadata.name, "frankfurt");
-  EXPECT_EQ(read.sites[0].spec.gateway, "http://127.0.0.1:8080");
-  EXPECT_EQ(read.sites[1].spec.location.country, "FR");
+  ASSERT_EQ(read.sites.size(), 3U);  // by name
+  EXPECT_EQ(read.sites[1].metadata.name, "frankfurt");
+  EXPECT_EQ(read.sites[1].spec.gateway, "http://127.0.0.1:8080");
+  EXPECT_EQ(read.sites[0].spec.location.country, "US");
   ASSERT_EQ(read.models.size(), 1U);
   EXPECT_EQ(read.models[0].metadata.name, "smollm2");
   EXPECT_EQ(read.models[0].spec.context_length, 2048);
   EXPECT_EQ(to_string_per_million(read.models[0].spec.price.output), "0.04");
-  ASSERT_EQ(read.endpoints.size(), 2U);
-  EXPECT_EQ(read.endpoints[1].metadata.name, "paris-1");
-  EXPECT_EQ(read.endpoints[1].spec.url, "http://127.0.0.1:8182");
-  EXPECT_EQ(read.endpoints[1].spec.models[0].as, kDefaultName);
-  ASSERT_EQ(read.policies.size(), 1U);
-  EXPECT_EQ(read.policies[0].spec.rules[0].require.zones, std::vector<std::string>{"eu"});
+  ASSERT_EQ(read.endpoints.size(), 3U);
+  EXPECT_EQ(read.endpoints[2].metadata.name, endpoint_of("paris"));
+  EXPECT_EQ(read.endpoints[2].spec.url, "http://127.0.0.1:8082/paris");
+  EXPECT_EQ(read.endpoints[2].spec.models[0].as, kDefaultName);
+  ASSERT_EQ(read.zones.size(), 2U);
+  EXPECT_EQ(read.zones[0].spec.countries.size(), 27U);
+}
+
+TEST(Manifests, TheirSitesAreFoundAgain) {
+  const std::string text = write_manifests(describe({.engine_name = kDefaultName})).at(0).text;
+  EXPECT_EQ(sites_in(text), (std::vector<std::string>{"frankfurt", "paris", "ashburn"}));
+  EXPECT_TRUE(sites_in("{").empty());
 }
 
 TEST(Manifests, TheDemoKeyHasNoLimitsAndOnlyItsDigestIsWritten) {
@@ -78,12 +87,6 @@ TEST(Manifests, AnyModelNameOfAFileGivesAValidPublicName) {
   EXPECT_EQ(read.endpoints[0].spec.models[0].as, odd);
   EXPECT_TRUE(read.endpoints[0].spec.models[0].model.starts_with("quoted-yes-no-xxx"));
   EXPECT_EQ(public_model_name({.engine_name = odd}).size(), 63U);
-}
-
-TEST(Manifests, AGatewayThatIsNotKnownYetIsLeftOut) {
-  NetworkDescription network = describe({.engine_name = kDefaultName});
-  network.gateway = "";
-  EXPECT_EQ(read_back(network).sites[0].spec.gateway, "");
 }
 
 }  // namespace

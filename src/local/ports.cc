@@ -2,47 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
+#include <utility>
 
-#include "codec/json_reader.h"
 #include "codec/json_writer.h"
+#include "codec/tree.h"
 
 namespace tdn::local {
 namespace {
 
-// The highest base that leaves room for the engine of the second site.
-constexpr int kLastFirst = 65535 - PortChoice::kPerSite - 2;
+using codec::yaml::Node;
+using codec::yaml::text_at;
 
-void write_site(codec::JsonWriter& json, std::string_view name, const SitePorts& ports) {
-  json.key(name).begin_object();
-  json.key("gateway").number(int{ports.gateway});
-  json.key("admin").number(int{ports.admin});
-  json.key("engine").number(int{ports.engine}).end_object();
-}
+// The highest base that leaves room for one site and control.
+constexpr int kLastFirst = 65535 - PortChoice::kControl;
 
-bool read_port(codec::JsonReader& json, std::uint16_t& port) {
-  const std::optional<std::uint64_t> number = json.count();
-  if (!number || *number > 65535) {
-    return false;
-  }
-  port = static_cast<std::uint16_t>(*number);
-  return true;
-}
+constexpr std::array<std::pair<std::string_view, std::uint16_t SitePorts::*>, 4> kSitePorts{
+    {{"gateway", &SitePorts::gateway},
+     {"admin", &SitePorts::admin},
+     {"engine", &SitePorts::engine},
+     {"peers", &SitePorts::peers}}};
 
-bool read_site(codec::JsonReader& json, SitePorts& ports) {
-  bool good = json.enter_object();
-  while (const auto key = json.next_key()) {
-    if (codec::JsonReader::matches(*key, "gateway")) {
-      good = read_port(json, ports.gateway) && good;
-    } else if (codec::JsonReader::matches(*key, "admin")) {
-      good = read_port(json, ports.admin) && good;
-    } else if (codec::JsonReader::matches(*key, "engine")) {
-      good = read_port(json, ports.engine) && good;
-    } else {
-      json.skip();
-    }
-  }
-  return good;
+std::optional<std::uint16_t> read_port(const Node& node, std::string_view name) {
+  const std::string_view text = text_at(node, name);
+  std::uint16_t port = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return fault == std::errc() && end == text.data() + text.size() ? std::optional(port)
+                                                                  : std::nullopt;
 }
 
 }  // namespace
@@ -60,39 +47,64 @@ Result<PortChoice> parse_port_choice(std::string_view text) {
   return PortChoice{.first = static_cast<std::uint16_t>(first)};
 }
 
-PortPlan plan_ports(PortChoice choice) {
-  if (choice.first == 0) {
-    return {};
+Result<PortPlan> plan_ports(PortChoice choice, const std::vector<std::string>& sites) {
+  PortPlan plan;
+  int base = choice.first;
+  for (const std::string& site : sites) {
+    SitePorts& ports = plan.sites[site];
+    if (choice.first == 0) {
+      continue;
+    }
+    if (base + 3 > 65535) {
+      return fail(Code::kInvalid,
+                  fmt::format("--ports {}: no room for {} sites, {} ports each; give a lower one",
+                              choice.first, sites.size(), PortChoice::kPerSite));
+    }
+    int next = base;
+    for (const auto& [name, member] : kSitePorts) {
+      ports.*member = static_cast<std::uint16_t>(next++);
+    }
+    base += PortChoice::kPerSite;
   }
-  const auto port = [&](int offset) { return static_cast<std::uint16_t>(choice.first + offset); };
-  return {.frankfurt = {.gateway = port(0), .admin = port(1), .engine = port(2)},
-          .paris = {.engine = port(PortChoice::kPerSite + 2)}};
+  plan.control = choice.first == 0
+                     ? std::uint16_t{0}
+                     : static_cast<std::uint16_t>(choice.first + PortChoice::kControl);
+  return plan;
 }
 
 std::string to_json(const PortPlan& plan) {
   std::string text;
   codec::JsonWriter json(text);
-  json.begin_object();
-  write_site(json, "frankfurt", plan.frankfurt);
-  write_site(json, "paris", plan.paris);
-  json.end_object();
+  json.begin_object().key("control").number(int{plan.control}).key("sites").begin_object();
+  for (const auto& [site, ports] : plan.sites) {
+    json.key(site).begin_object();
+    for (const auto& [name, member] : kSitePorts) {
+      json.key(name).number(int{ports.*member});
+    }
+    json.end_object();
+  }
+  json.end_object().end_object();
   return text;
 }
 
 std::optional<PortPlan> parse_port_plan(std::string_view text) {
-  PortPlan plan;
-  codec::JsonReader json(text);
-  bool good = json.enter_object();
-  while (const auto key = json.next_key()) {
-    if (codec::JsonReader::matches(*key, "frankfurt")) {
-      good = read_site(json, plan.frankfurt) && good;
-    } else if (codec::JsonReader::matches(*key, "paris")) {
-      good = read_site(json, plan.paris) && good;
-    } else {
-      json.skip();
+  const Result<Node> tree = codec::yaml::from_json(text);
+  const Node* sites = tree ? tree->find("sites") : nullptr;
+  const std::optional<std::uint16_t> control = tree ? read_port(*tree, "control") : std::nullopt;
+  if (!control || sites == nullptr || !sites->is_mapping()) {
+    return std::nullopt;
+  }
+  PortPlan plan{.control = *control, .sites = {}};
+  for (const codec::yaml::Entry& site : sites->entries) {
+    for (const auto& [name, member] : kSitePorts) {
+      const std::optional<std::uint16_t> port = read_port(site.value, name);
+      if (!port) {
+        return std::nullopt;
+      }
+      plan.sites[site.key].*member = *port;
     }
   }
-  return json.finish() && good ? std::optional(plan) : std::nullopt;
+  return plan;
 }
 
 }  // namespace tdn::local

@@ -34,7 +34,7 @@ io::Task<Result<int>> status_of(io::Loop& loop, io::Network& network, const Ques
 io::Task<bool> answers(io::Loop& loop, io::Network& network, Question question) {
   const io::DeadlineScope scope(co_await io::this_context(), loop.now() + kPatience);
   const Result<int> status = co_await status_of(loop, network, question);
-  co_return status.has_value() && *status == 200;
+  co_return status.has_value() && (*status == 200 || *status == question.also);
 }
 
 }  // namespace tdn::local

@@ -1,5 +1,7 @@
 #include "local/reports.h"
 
+#include <optional>
+
 #include "base/assert.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
@@ -12,18 +14,9 @@ using codec::JsonWriter;
 
 void write_site(JsonWriter& json, const SiteReport& site) {
   json.begin_object().key("name").string(site.name);
-  if (site.edge) {
-    json.key("gateway").string(site.edge->gateway).key("admin").string(site.edge->admin);
-  } else {
-    json.key("gateway").null().key("admin").null();
-  }
+  json.key("gateway").string(site.edge.gateway).key("admin").string(site.edge.admin);
   json.key("engine").string(site.engine.engine);
-  json.key("pids").begin_object().key("edge");
-  if (site.edge) {
-    json.number(site.edge->pid);
-  } else {
-    json.null();
-  }
+  json.key("pids").begin_object().key("edge").number(site.edge.pid);
   json.key("engine").number(site.engine.pid).end_object().end_object();
 }
 
@@ -66,12 +59,14 @@ std::string to_json(const EngineReport& report) {
 }
 
 std::string to_json(const NetworkReport& report) {
-  TDN_ASSERT(!report.sites.empty() && report.sites.front().edge);
+  TDN_ASSERT(!report.sites.empty());
   std::string text;
   JsonWriter json(text);
-  json.begin_object().key("gateway").string(report.sites.front().edge->gateway);
-  json.key("control").null().key("console").null().key("dns").null();
-  json.key("key").string(report.key.reveal()).key("operatorToken").null();
+  json.begin_object().key("gateway").string(report.sites.front().edge.gateway);
+  json.key("control").string(report.control.control);
+  json.key("console").null().key("dns").null();
+  json.key("key").string(report.key.reveal());
+  json.key("operatorToken").string(report.operator_token.reveal());
   json.key("model").string(report.model);
   json.key("sites").begin_array();
   for (const SiteReport& site : report.sites) {
@@ -79,7 +74,7 @@ std::string to_json(const NetworkReport& report) {
   }
   json.end_array();
   json.key("pids").begin_object().key("up").number(report.pid);
-  json.key("control").null().key("wan").null().end_object().end_object();
+  json.key("control").number(report.control.pid).key("wan").null().end_object().end_object();
   return text;
 }
 

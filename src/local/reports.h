@@ -1,7 +1,6 @@
 // What parts of a network tell programs when they serve (FORMATS §12): the ready files.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +35,17 @@ struct EngineReport {
 
 struct SiteReport {
   std::string name;
-  std::optional<EdgeReport> edge;
+  EdgeReport edge;
   EngineReport engine;
 };
 
-// `tdn up --ready-file`. The whole holds the demo key.
+// `tdn up --ready-file`. The whole holds the demo key and the operator token.
 struct NetworkReport {
   Secret key;
+  Secret operator_token;
   std::string model;
-  std::vector<SiteReport> sites;
+  ControlReport control;
+  std::vector<SiteReport> sites;  // at least one
   int pid = 0;
 };
 

@@ -8,24 +8,19 @@ namespace {
 TEST(Reports, NetworkReportHasEveryFieldOfTheFormatAndNullForWhatDoesNotExist) {
   const NetworkReport report{
       .key = Secret("sk-tdn-x"),
+      .operator_token = Secret("token"),
       .model = "smollm2",
+      .control = {.control = "http://127.0.0.1:9", .control_key = "k", .pid = 10},
       .sites = {{.name = "frankfurt",
-                 .edge =
-                     EdgeReport{
-                         .gateway = "http://127.0.0.1:1", .admin = "http://127.0.0.1:2", .pid = 3},
-                 .engine = {.engine = "http://127.0.0.1:4", .model = {}, .pid = 5}},
-                {.name = "paris",
-                 .edge = std::nullopt,
-                 .engine = {.engine = "http://127.0.0.1:6", .model = {}, .pid = 7}}},
+                 .edge = {.gateway = "http://127.0.0.1:1", .admin = "http://127.0.0.1:2", .pid = 3},
+                 .engine = {.engine = "http://127.0.0.1:4", .model = {}, .pid = 5}}},
       .pid = 8};
   EXPECT_EQ(to_json(report),
-            R"({"gateway":"http://127.0.0.1:1","control":null,"console":null,"dns":null,)"
-            R"("key":"sk-tdn-x","operatorToken":null,"model":"smollm2","sites":[)"
+            R"({"gateway":"http://127.0.0.1:1","control":"http://127.0.0.1:9","console":null,)"
+            R"("dns":null,"key":"sk-tdn-x","operatorToken":"token","model":"smollm2","sites":[)"
             R"({"name":"frankfurt","gateway":"http://127.0.0.1:1","admin":"http://127.0.0.1:2",)"
-            R"("engine":"http://127.0.0.1:4","pids":{"edge":3,"engine":5}},)"
-            R"({"name":"paris","gateway":null,"admin":null,)"
-            R"("engine":"http://127.0.0.1:6","pids":{"edge":null,"engine":7}}],)"
-            R"("pids":{"up":8,"control":null,"wan":null}})");
+            R"("engine":"http://127.0.0.1:4","pids":{"edge":3,"engine":5}}],)"
+            R"("pids":{"up":8,"control":10,"wan":null}})");
 }
 
 TEST(Reports, AnEdgesReportIsReadAsItWasWritten) {

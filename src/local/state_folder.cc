@@ -50,7 +50,7 @@ Result<StateFolder> StateFolder::open(const std::string& path) {
   TDN_TRY_VOID(make_folder(path));
   TDN_TRY(FileDescriptor locked, lock(path));
   StateFolder folder(path, std::move(locked));
-  for (const std::string_view part : {"manifests", "logs", "ready"}) {
+  for (const std::string_view part : {"control", "sites", "manifests", "logs", "ready"}) {
     TDN_TRY_VOID(make_folder(folder.file(part)));
   }
   return folder;

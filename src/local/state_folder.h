@@ -1,13 +1,13 @@
 // The one folder in which `tdn up` keeps everything, so that a second start is the same network:
 //
-//   demo-key     the demo key's secret, 0600, made at the first start
-//   ports.json   the ports in use, for `--ports auto`
-//   manifests/   what the edge serves by, written anew at each start
-//   logs/        one file per process
-//   ready/       the ready files of the children
-//   up.lock      locked while a network runs; holds the pid
-//
-// Beside them the edge keeps its books and identities.
+//   demo-key       the demo key's secret, 0600, made at the first start
+//   control/       control's own: its store, keys, the operator token
+//   sites/NAME/    an edge's own: its books, its last snapshot, its node secret
+//   manifests/     what was put into control last (catalogue.h)
+//   logs/          one file per process
+//   ports.json     the ports in use, for `--ports auto`
+//   ready/         the ready files of the children
+//   up.lock        locked while a network runs; holds the pid
 #pragma once
 
 #include <string>

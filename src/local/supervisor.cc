@@ -14,6 +14,7 @@ namespace tdn::local {
 
 namespace {
 constexpr Exit kStopped{.killed = false, .number = 0};
+constexpr int kAgain = 75;  // EX_TEMPFAIL of sysexits.h: "start me again"
 }  // namespace
 
 struct Supervisor::Kept {
@@ -121,7 +122,7 @@ bool Supervisor::report_end(Kept& kept, const Result<Exit>& end, const std::stri
     }
     return false;
   }
-  const bool by_itself = !end || !end->killed;
+  const bool by_itself = !end || (!end->killed && end->number != kAgain);
   if (by_itself && !kept.was_ready) {
     events_.on_failed(
         kept.spec,

@@ -124,6 +124,12 @@ TEST_F(SupervisorTest, AKilledChildIsRetriedEvenIfItWasNeverReady) {
   EXPECT_EQ(told[0], "ended engine: signal 11 (Segmentation fault) '', again in 500 ms");
 }
 
+TEST_F(SupervisorTest, AChildThatAsksForItIsStartedAgainEvenIfItWasNeverReady) {
+  supervisor.start(spec("edge", "echo 'tdn: a new epoch'; exit 75"));
+  until([&] { return !told.empty(); });
+  EXPECT_EQ(told[0], "ended edge: status 75 'a new epoch', again in 500 ms");
+}
+
 TEST_F(SupervisorTest, StopsTheHigherStageFirst) {
   // Each appends its name when it is told to stop; what it waits with is told too.
   const auto noting = [&](const std::string& name) {

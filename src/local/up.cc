@@ -3,25 +3,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "local/announcement.h"
-#include "local/probe.h"
+#include "local/catalogue.h"
+#include "local/node_secrets.h"
 
 namespace tdn::local {
 namespace {
 
-constexpr std::string_view kFrankfurt = "frankfurt";
-constexpr std::string_view kParis = "paris";
-constexpr std::string_view kEdge = "edge of frankfurt";
 constexpr Duration kBetweenProbes = std::chrono::milliseconds(20);
 constexpr Duration kPatience = std::chrono::seconds(10);  // then a line says what is waited for
-
-enum Stage : int { kEngines, kEdges };
-
-std::string engine_of(std::string_view site) { return fmt::format("engine of {}", site); }
-
-std::string loopback(std::uint16_t port) { return fmt::format("127.0.0.1:{}", port); }
 
 // Of an URL that a child reported; 0 if there is none.
 std::uint16_t port_of(std::string_view url) {
@@ -29,6 +22,16 @@ std::uint16_t port_of(std::string_view url) {
   const Result<io::Address> address =
       io::Address::parse(slashes == url.npos ? url : url.substr(slashes + 2));
   return address ? address->port : std::uint16_t{0};
+}
+
+std::string url_of(std::uint16_t port) { return fmt::format("http://127.0.0.1:{}", port); }
+
+// "three", for what is said once at the start.
+std::string count_word(std::size_t count) {
+  constexpr std::string_view kWords[] = {"no",   "one",    "two",   "three", "four",
+                                         "five", "six",    "seven", "eight", "nine",
+                                         "ten",  "eleven", "twelve"};
+  return count < std::size(kWords) ? std::string(kWords[count]) : std::to_string(count);
 }
 
 }  // namespace
@@ -41,7 +44,13 @@ LocalNetwork::LocalNetwork(io::Loop& loop, io::EpollPoller& poller, io::Network&
       random_(random),
       options_(std::move(options)),
       say_(std::move(say)),
-      supervisor_(loop, poller, *this) {}
+      supervisor_(loop, poller, *this),
+      free_ports_(network),
+      parts_{.options = options_, .state = state_, .ports = {}} {
+  for (const SitePlan& plan : options_.sites) {
+    sites_.push_back({.plan = plan, .engine = std::nullopt, .edge = std::nullopt});
+  }
+}
 
 io::Task<Result<void>> LocalNetwork::run() {
   if (!options_.ready_file.empty()) {
@@ -71,31 +80,50 @@ void LocalNetwork::stop() {
   changed_.set();
 }
 
+std::vector<std::string> LocalNetwork::site_names() const {
+  std::vector<std::string> names;
+  for (const Site& site : sites_) {
+    names.push_back(site.plan.name);
+  }
+  return names;
+}
+
+bool LocalNetwork::engines_ready() const {
+  return std::ranges::all_of(sites_, [](const Site& site) { return site.engine.has_value(); });
+}
+
+bool LocalNetwork::all_ready() const {
+  return control_ && engines_ready() &&
+         std::ranges::all_of(sites_, [](const Site& site) { return site.edge.has_value(); });
+}
+
 io::Task<Result<void>> LocalNetwork::serve() {
   TDN_CO_TRY(key_, state_.demo_key(random_));
   TDN_CO_TRY_VOID(choose_ports());
-  say_(options_.model_file.empty()
-           ? std::string("starting two simulated engines\n")
-           : fmt::format("starting two engines with {}\n", options_.model_file));
-  start_engine(kFrankfurt, ports_.frankfurt.engine);
-  start_engine(kParis, ports_.paris.engine);
-  const std::function<bool()> engines_ready = [this] { return frankfurt_ && paris_; };
-  TDN_CO_TRY(const bool engines, co_await until(engines_ready));
-  if (!engines) {
+  TDN_CO_TRY_VOID(put_node_secrets(state_, site_names(), random_));
+  say_(fmt::format("starting control and {} site{} with {}\n", count_word(sites_.size()),
+                   sites_.size() == 1 ? "" : "s",
+                   options_.model_file.empty() ? "simulated engines" : options_.model_file));
+  supervisor_.start(parts_.control());
+  for (const Site& site : sites_) {
+    supervisor_.start(parts_.engine(site.plan.name));
+  }
+  TDN_CO_TRY(const bool in_control, co_await put_manifests());
+  if (!in_control) {
     co_return {};
   }
-  TDN_CO_TRY_VOID(put_manifests());
-  supervisor_.start(spec_of(std::string(kEdge), "frankfurt-edge", edge_words(), kEdges));
+  free_ports_.release();
+  for (const Site& site : sites_) {
+    supervisor_.start(parts_.edge(site.plan.name, *control_));
+  }
   co_return co_await stay();
 }
 
-// From the edge's start to the end.
+// From the edges' start to the end.
 io::Task<Result<void>> LocalNetwork::stay() {
-  const std::function<bool()> all_ready = [this] {
-    return !published_ && frankfurt_ && paris_ && edge_;
-  };
+  const std::function<bool()> unpublished = [this] { return !published_ && all_ready(); };
   while (true) {
-    TDN_CO_TRY(const bool ready, co_await until(all_ready));
+    TDN_CO_TRY(const bool ready, co_await until(unpublished));
     if (!ready) {
       co_return {};
     }
@@ -106,130 +134,101 @@ io::Task<Result<void>> LocalNetwork::stay() {
       }
       continue;  // something ended meanwhile
     }
-    TDN_CO_TRY_VOID(keep_ports());
     TDN_CO_TRY_VOID(publish());
-    published_ = true;
-    if (!std::exchange(serving_, true)) {
-      const Announcement announcement{.network = report(),
-                                      .model = frankfurt_->model,
-                                      .program = options_.shown_program,
-                                      .state_folder = state_.path(),
-                                      .colours = options_.colours};
-      say_(announce(announcement));
-    }
   }
 }
 
 Result<void> LocalNetwork::choose_ports() {
-  ports_ = plan_ports(options_.ports);
+  TDN_TRY(parts_.ports, plan_ports(options_.ports, site_names()));
   if (options_.ports.first != 0) {
-    TDN_TRY_VOID(require_free(ports_.frankfurt.gateway, "gateway"));
-    TDN_TRY_VOID(require_free(ports_.frankfurt.admin, "admin listener"));
-    TDN_TRY_VOID(require_free(ports_.frankfurt.engine, "engine of frankfurt"));
-    return require_free(ports_.paris.engine, "engine of paris");
+    return require_ports();
   }
   // The ports of the last start, so that its `curl` line still works; any other where one is taken.
   const Result<std::string> text = read_text(state_.file("ports.json"));
   const std::optional<PortPlan> last = text ? parse_port_plan(*text) : std::nullopt;
-  if (last) {
-    const auto keep = [this](std::uint16_t port) {
-      return port != 0 && is_free(port) ? port : std::uint16_t{0};
-    };
-    ports_.frankfurt = {.gateway = keep(last->frankfurt.gateway),
-                        .admin = keep(last->frankfurt.admin),
-                        .engine = keep(last->frankfurt.engine)};
-    ports_.paris.engine = keep(last->paris.engine);
+  return take_ports(last.value_or(PortPlan{}));
+}
+
+Result<void> LocalNetwork::require_ports() {
+  for (const std::string& site : site_names()) {
+    const SitePorts& ports = parts_.ports.sites.at(site);
+    TDN_TRY_VOID(free_ports_.require(ports.gateway, "gateway of " + site));
+    TDN_TRY_VOID(free_ports_.require(ports.admin, "admin listener of " + site));
+    TDN_TRY_VOID(free_ports_.require(ports.engine, engine_name(site)));
+    TDN_TRY_VOID(free_ports_.require(ports.peers, "peer listener of " + site));
+  }
+  return free_ports_.require(parts_.ports.control, kControlName);
+}
+
+// Control and engines start first and tell what port the system gave them; those of edges are in
+// each other's command lines and in the manifests, so they are taken now.
+Result<void> LocalNetwork::take_ports(const PortPlan& last) {
+  const auto keep = [this](std::uint16_t port) {
+    return free_ports_.is_free(port) ? port : std::uint16_t{0};
+  };
+  parts_.ports.control = keep(last.control);
+  for (auto& [site, ports] : parts_.ports.sites) {
+    const auto found = last.sites.find(site);
+    const SitePorts before = found == last.sites.end() ? SitePorts{} : found->second;
+    ports.engine = keep(before.engine);
+    TDN_TRY(ports.gateway, free_ports_.take(before.gateway));
+    TDN_TRY(ports.admin, free_ports_.take(before.admin));
+    TDN_TRY(ports.peers, free_ports_.take(before.peers));
   }
   return {};
 }
 
-bool LocalNetwork::is_free(std::uint16_t port) const {
-  return network_.listen(*io::Address::parse(loopback(port)), false).has_value();
-}
-
-Result<void> LocalNetwork::require_free(std::uint16_t port, std::string_view purpose) const {
-  const auto listener = network_.listen(*io::Address::parse(loopback(port)), false);
-  if (listener) {
-    return {};
+Result<void> LocalNetwork::keep_ports() {
+  PortPlan now = parts_.ports;
+  now.control = port_of(control_->control);
+  for (const Site& site : sites_) {
+    now.sites.at(site.plan.name).engine = port_of(site.engine->engine);
   }
-  const std::string& why = listener.error().detail();
-  return fail(Code::kUnavailable,
-              fmt::format("port {}, for the {}: {}; stop what uses it, or give --ports auto or "
-                          "another first port",
-                          port, purpose, why.substr(0, why.find(';'))));
-}
-
-void LocalNetwork::start_engine(std::string_view site, std::uint16_t port) {
-  supervisor_.start(
-      spec_of(engine_of(site), fmt::format("{}-engine", site), engine_words(site, port), kEngines));
-}
-
-std::vector<std::string> LocalNetwork::engine_words(std::string_view site,
-                                                    std::uint16_t port) const {
-  std::vector<std::string> words = {
-      options_.program, "engine",       "--listen",
-      loopback(port),   "--ready-file", state_.file(fmt::format("ready/{}-engine", site))};
-  if (!options_.model_file.empty()) {
-    words.insert(words.end(), {"--model", options_.model_file});
-  } else {
-    words.push_back("--simulated");
-    if (!options_.timing_file.empty()) {
-      words.insert(words.end(), {"--timing", options_.timing_file});
+  if (now != parts_.ports) {
+    parts_.ports = now;
+    const ChildSpec control = parts_.control();
+    supervisor_.set_words(control.name, control.command.words);
+    for (const Site& site : sites_) {
+      const ChildSpec engine = parts_.engine(site.plan.name);
+      supervisor_.set_words(engine.name, engine.command.words);
     }
   }
-  return words;
-}
-
-std::vector<std::string> LocalNetwork::edge_words() const {
-  return {options_.program, "edge",
-          "--manifests",    state_.file("manifests"),
-          "--site",         std::string(kFrankfurt),
-          "--listen",       loopback(ports_.frankfurt.gateway),
-          "--admin",        loopback(ports_.frankfurt.admin),
-          "--shards",       std::to_string(options_.shards),
-          "--state",        state_.path(),
-          "--ready-file",   state_.file("ready/frankfurt-edge")};
-}
-
-ChildSpec LocalNetwork::spec_of(std::string name, std::string_view file,
-                                std::vector<std::string> words, int stage) const {
-  return {.name = std::move(name),
-          .command = {.words = std::move(words),
-                      .log_file = state_.file(fmt::format("logs/{}.log", file))},
-          .ready_file = state_.file(fmt::format("ready/{}", file)),
-          .stage = stage};
-}
-
-// Ports that were chosen by the system are kept for the next start of each part.
-Result<void> LocalNetwork::keep_ports() {
-  const PortPlan now = {.frankfurt = {.gateway = port_of(edge_->gateway),
-                                      .admin = port_of(edge_->admin),
-                                      .engine = port_of(frankfurt_->engine)},
-                        .paris = {.engine = port_of(paris_->engine)}};
-  if (now == ports_) {
-    return {};
-  }
-  ports_ = now;
-  supervisor_.set_words(engine_of(kFrankfurt), engine_words(kFrankfurt, now.frankfurt.engine));
-  supervisor_.set_words(engine_of(kParis), engine_words(kParis, now.paris.engine));
-  supervisor_.set_words(kEdge, edge_words());
-  TDN_TRY_VOID(put_manifests());  // now they name the gateway
   return write_private(state_.file("ports.json"), to_json(now));
 }
 
-Result<void> LocalNetwork::put_manifests() const {
-  const NetworkDescription network{
-      .model = frankfurt_->model,
-      .gateway = ports_.frankfurt.gateway == 0 ? std::string()
-                                               : "http://" + loopback(ports_.frankfurt.gateway),
-      .frankfurt_engine = frankfurt_->engine,
-      .paris_engine = paris_->engine,
-      .key = key_,
-  };
-  for (const ManifestFile& file : write_manifests(network)) {
-    TDN_TRY_VOID(write_private(state_.file("manifests/" + file.name), file.text));
+Result<client::Control> LocalNetwork::control() const {
+  TDN_TRY(std::string token, read_text(state_.file("control/operator-token")));
+  while (token.ends_with('\n')) {
+    token.pop_back();
   }
-  return {};
+  return client::Control{.url = control_->control, .token = Secret(std::move(token)), .remedy = ""};
+}
+
+io::Task<Result<bool>> LocalNetwork::put_manifests() {
+  const std::function<bool()> ready = [this] { return control_ && engines_ready(); };
+  while (true) {
+    TDN_CO_TRY(const bool go_on, co_await until(ready));
+    if (!go_on) {
+      co_return false;
+    }
+    TDN_CO_TRY_VOID(keep_ports());
+    NetworkDescription network{.model = sites_.front().engine->model, .sites = {}, .key = key_};
+    for (const Site& site : sites_) {
+      network.sites.push_back({.plan = site.plan,
+                               .gateway = url_of(parts_.ports.sites.at(site.plan.name).gateway),
+                               .engine = site.engine->engine});
+    }
+    TDN_CO_TRY(client::Control where, control());
+    client::ControlClient control(network_, std::move(where));
+    const Result<void> put = co_await put_catalogue(control, state_, network);
+    if (put) {
+      co_return !stopping_;
+    }
+    if (put.error().code() != Code::kUnavailable) {
+      co_return fail(put.error().with("control refuses the manifests of this network"));
+    }
+    co_await io::sleep_for(kBetweenProbes);
+  }
 }
 
 io::Task<Result<bool>> LocalNetwork::until(std::function<bool()> done) {
@@ -245,17 +244,23 @@ io::Task<Result<bool>> LocalNetwork::until(std::function<bool()> done) {
   co_return !stopping_;
 }
 
+std::vector<Question> LocalNetwork::questions() const {
+  std::vector<Question> all = {{.url = control_->control, .path = "/readyz", .bearer = {}}};
+  for (const Site& site : sites_) {
+    all.push_back({.url = site.engine->engine, .path = "/health", .bearer = {}});
+    // The key may have been taken out by an operator: 401 is an answer too.
+    all.push_back({.url = site.edge->gateway, .path = "/v1/models", .bearer = key_, .also = 401});
+    all.push_back({.url = site.edge->admin, .path = "/readyz", .bearer = {}});
+  }
+  return all;
+}
+
 // False if anything changes before.
 io::Task<Result<bool>> LocalNetwork::until_all_answer() {
-  std::vector<Question> left = {
-      {.url = frankfurt_->engine, .path = "/health", .bearer = {}},
-      {.url = paris_->engine, .path = "/health", .bearer = {}},
-      {.url = edge_->admin, .path = "/readyz", .bearer = {}},
-      {.url = edge_->gateway, .path = "/v1/models", .bearer = key_},
-  };
+  std::vector<Question> left = questions();
   Instant told = loop_.now() + kPatience;
   while (!left.empty()) {
-    if (stopping_ || failure_ || !frankfurt_ || !paris_ || !edge_) {
+    if (stopping_ || failure_ || !all_ready()) {
       co_return false;
     }
     if (co_await answers(loop_, network_, left.back())) {
@@ -272,37 +277,73 @@ io::Task<Result<bool>> LocalNetwork::until_all_answer() {
   co_return true;
 }
 
-NetworkReport LocalNetwork::report() const {
-  return {.key = key_,
-          .model = public_model_name(frankfurt_->model),
-          .sites = {{.name = std::string(kFrankfurt), .edge = edge_, .engine = *frankfurt_},
-                    {.name = std::string(kParis), .edge = std::nullopt, .engine = *paris_}},
-          .pid = ::getpid()};
+Result<NetworkReport> LocalNetwork::report() const {
+  TDN_TRY(client::Control operators, control());
+  NetworkReport report{.key = key_,
+                       .operator_token = std::move(operators.token),
+                       .model = public_model_name(sites_.front().engine->model),
+                       .control = *control_,
+                       .sites = {},
+                       .pid = ::getpid()};
+  for (const Site& site : sites_) {
+    report.sites.push_back({.name = site.plan.name, .edge = *site.edge, .engine = *site.engine});
+  }
+  return report;
 }
 
-Result<void> LocalNetwork::publish() const {
-  return options_.ready_file.empty() ? Result<void>()
-                                     : write_private(options_.ready_file, to_json(report()) + "\n");
+Result<void> LocalNetwork::publish() {
+  TDN_TRY_VOID(keep_ports());
+  TDN_TRY(const NetworkReport now, report());
+  if (!options_.ready_file.empty()) {
+    TDN_TRY_VOID(write_private(options_.ready_file, to_json(now) + "\n"));
+  }
+  published_ = true;
+  if (!std::exchange(serving_, true)) {
+    say_(announce({.network = now,
+                   .model = sites_.front().engine->model,
+                   .program = options_.shown_program,
+                   .state_folder = state_.path(),
+                   .colours = options_.colours}));
+  }
+  return {};
+}
+
+Result<void> LocalNetwork::take_report(const ChildSpec& child, int pid, const std::string& text) {
+  if (child.name == kControlName) {
+    TDN_TRY(control_, parse_control_report(text));
+    control_->pid = pid;
+    return {};
+  }
+  for (Site& site : sites_) {
+    if (child.name == edge_name(site.plan.name)) {
+      TDN_TRY(site.edge, parse_edge_report(text));
+      site.edge->pid = pid;
+    } else if (child.name == engine_name(site.plan.name)) {
+      TDN_TRY(site.engine, parse_engine_report(text));
+      site.engine->pid = pid;
+    }
+  }
+  return {};
+}
+
+void LocalNetwork::forget_report(const ChildSpec& child) {
+  if (child.name == kControlName) {
+    control_.reset();
+  }
+  for (Site& site : sites_) {
+    if (child.name == edge_name(site.plan.name)) {
+      site.edge.reset();
+    } else if (child.name == engine_name(site.plan.name)) {
+      site.engine.reset();
+    }
+  }
 }
 
 void LocalNetwork::on_ready(const ChildSpec& child, int pid, const std::string& text) {
   published_ = false;
-  if (child.name == kEdge) {
-    Result<EdgeReport> report = parse_edge_report(text);
-    if (report) {
-      edge_ = *std::move(report);
-      edge_->pid = pid;
-    } else {
-      failure_ = report.error().with(child.name);
-    }
-  } else {
-    Result<EngineReport> report = parse_engine_report(text);
-    if (report) {
-      report->pid = pid;
-      (child.name == engine_of(kParis) ? paris_ : frankfurt_) = *std::move(report);
-    } else {
-      failure_ = report.error().with(child.name);
-    }
+  const Result<void> taken = take_report(child, pid, text);
+  if (!taken) {
+    failure_ = taken.error().with(child.name);
   }
   if (serving_) {
     say_(fmt::format("{} is back\n", child.name));
@@ -316,11 +357,7 @@ void LocalNetwork::on_ended(const ChildSpec& child, Exit exit, const std::string
     return;
   }
   published_ = false;
-  if (child.name == kEdge) {
-    edge_.reset();
-  } else {
-    (child.name == engine_of(kParis) ? paris_ : frankfurt_).reset();
-  }
+  forget_report(child);
   // One that was killed did not know that its words were the last.
   const std::string why = exit.killed || last_words.empty() ? "" : ": " + last_words;
   say_(fmt::format("{} ended with {}{}; starting it again in {:.1f} s\n", child.name,

@@ -1,39 +1,29 @@
-// `tdn up`: a whole network on one machine. Here: one edge at the site Frankfurt, and two engines
-// as endpoints of the sites Frankfurt and Paris.
+// `tdn up`: a whole network on one machine: control, and sites of an edge and an engine each.
 //
 //   1. the state folder is opened and locked; fixed ports are tried, so that one in use is told
-//      before anything starts
-//   2. the engines start; they tell their addresses and their model
-//   3. the manifests are written and the edge starts
+//      before anything starts; secrets of edges are made and told to control
+//   2. control and the engines start; they tell their addresses and the model
+//   3. the manifests go through control's API (catalogue.h), then the edges start
 //   4. once every part answers: ready file, announcement
 //   5. what dies is started again, on the port it had, and the ready file is written anew
-//   6. stop: first the edge, whose open streams get five seconds, then the engines, all within ten
+//   6. stop: first the edges, whose open streams get five seconds and whose last records reach
+//      control, then control, then the engines, all within ten
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
+#include "client/control.h"
 #include "io/epoll.h"
 #include "io/network.h"
-#include "local/ports.h"
-#include "local/reports.h"
-#include "local/state_folder.h"
-#include "local/supervisor.h"
+#include "local/free_ports.h"
+#include "local/parts.h"
+#include "local/probe.h"
 
 namespace tdn::local {
-
-struct UpOptions {
-  std::string program;        // what is executed for each part: tdn itself
-  std::string shown_program;  // how a person calls it
-  std::string model_file;     // empty: simulated engines
-  std::string timing_file;    // of simulated engines; may be empty
-  int shards = 1;             // of the edge
-  PortChoice ports;
-  std::string ready_file;  // may be empty
-  bool colours = false;
-};
 
 class LocalNetwork final : private SupervisorEvents {
  public:
@@ -54,29 +44,38 @@ class LocalNetwork final : private SupervisorEvents {
   void stop();
 
  private:
+  struct Site {
+    SitePlan plan;
+    std::optional<EngineReport> engine;  // while it is ready
+    std::optional<EdgeReport> edge;
+  };
+
   void on_ready(const ChildSpec& child, int pid, const std::string& text) override;
   void on_ended(const ChildSpec& child, Exit exit, const std::string& last_words,
                 Duration delay) override;
   void on_failed(const ChildSpec& child, const Error& error) override;
+  [[nodiscard]] Result<void> take_report(const ChildSpec& child, int pid, const std::string& text);
+  void forget_report(const ChildSpec& child);
 
   [[nodiscard]] io::Task<Result<void>> serve();
   [[nodiscard]] io::Task<Result<void>> stay();
+  [[nodiscard]] std::vector<std::string> site_names() const;
   [[nodiscard]] Result<void> choose_ports();
-  [[nodiscard]] bool is_free(std::uint16_t port) const;
-  [[nodiscard]] Result<void> require_free(std::uint16_t port, std::string_view purpose) const;
-  void start_engine(std::string_view site, std::uint16_t port);
-  [[nodiscard]] std::vector<std::string> engine_words(std::string_view site,
-                                                      std::uint16_t port) const;
-  [[nodiscard]] std::vector<std::string> edge_words() const;
-  [[nodiscard]] ChildSpec spec_of(std::string name, std::string_view file,
-                                  std::vector<std::string> words, int stage) const;
+  [[nodiscard]] Result<void> require_ports();
+  [[nodiscard]] Result<void> take_ports(const PortPlan& last);
+  // Ports that were chosen by the system are kept for the next start of each part.
   [[nodiscard]] Result<void> keep_ports();
-  [[nodiscard]] Result<void> put_manifests() const;
+  [[nodiscard]] bool engines_ready() const;
+  [[nodiscard]] bool all_ready() const;
+  [[nodiscard]] Result<client::Control> control() const;
+  // Until it is in control, however often that goes away meanwhile. False: to stop.
+  [[nodiscard]] io::Task<Result<bool>> put_manifests();
   // Waits until `done`; false if the network is to stop before.
   [[nodiscard]] io::Task<Result<bool>> until(std::function<bool()> done);
+  [[nodiscard]] std::vector<Question> questions() const;
   [[nodiscard]] io::Task<Result<bool>> until_all_answer();
-  [[nodiscard]] NetworkReport report() const;
-  [[nodiscard]] Result<void> publish() const;
+  [[nodiscard]] Result<NetworkReport> report() const;
+  [[nodiscard]] Result<void> publish();
 
   io::Loop& loop_;
   io::Network& network_;
@@ -85,12 +84,12 @@ class LocalNetwork final : private SupervisorEvents {
   UpOptions options_;
   Say say_;
   Supervisor supervisor_;
+  FreePorts free_ports_;
 
   Secret key_;
-  PortPlan ports_;
-  std::optional<EngineReport> frankfurt_;  // while it is ready
-  std::optional<EngineReport> paris_;
-  std::optional<EdgeReport> edge_;
+  Parts parts_;
+  std::vector<Site> sites_;
+  std::optional<ControlReport> control_;
   bool serving_ = false;    // was announced
   bool published_ = false;  // the ready file says how things are
   bool stopping_ = false;

@@ -44,7 +44,7 @@ class UpTest : public ::testing::Test, protected TestProcesses {
       const Result<std::size_t> received = co_await io::read_some(**stream, request);
       asked.emplace_back(request.data(), received.value_or(0));
       constexpr std::string_view kYes =
-          "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+          "HTTP/1.1 200 OK\r\ncontent-length: 12\r\nconnection: close\r\n\r\n{\"items\":[]}";
       const Result<void> sent = co_await io::write_all(**stream, kYes);
       EXPECT_TRUE(sent.has_value());
     }
@@ -66,7 +66,9 @@ class UpTest : public ::testing::Test, protected TestProcesses {
     options.program = program;
     options.shown_program = "tdn";
     options.ports.first = 0;
+    options.sites = default_sites();
     options.ready_file = folder / "ready.json";
+    EXPECT_TRUE(write_private(state->file("control/operator-token"), "token\n").has_value());
     up.emplace(loop, poller, network, *state, random, options,
                [this](std::string_view text) { said += text; });
     group.spawn(keep());
@@ -80,6 +82,12 @@ class UpTest : public ::testing::Test, protected TestProcesses {
   }
   [[nodiscard]] std::string serving_edge() const {
     return fmt::format(R"(edge) text='{{"gateway":"{0}","admin":"{0}"}}' ;;)", url);
+  }
+  [[nodiscard]] std::string serving_control() const {
+    return fmt::format(R"(control) text='{{"control":"{}","controlKey":"KEY="}}' ;;)", url);
+  }
+  [[nodiscard]] std::string serving() const {
+    return serving_engine() + serving_control() + serving_edge();
   }
   [[nodiscard]] std::string ready_text() const {
     return read_text(folder / "ready.json").value_or("");
@@ -109,21 +117,25 @@ class UpTest : public ::testing::Test, protected TestProcesses {
 };
 
 TEST_F(UpTest, TellsWhenEveryPartAnswersAndStopsCleanly) {
-  start(serving_engine() + serving_edge());
+  start(serving());
   until([&] { return !ready_text().empty(); }, 10ms);
   const std::string key = read_text(folder / "state/demo-key").value();
   EXPECT_NE(ready_text().find("\"key\":\"" + key.substr(0, key.size() - 1)), std::string::npos);
-  EXPECT_NE(ready_text().find("\"model\":\"smollm2\""), std::string::npos);
+  EXPECT_NE(ready_text().find("\"operatorToken\":\"token\",\"model\":\"smollm2\""),
+            std::string::npos);
+  EXPECT_NE(said.find("starting control and three sites with simulated engines\n"),
+            std::string::npos);
   EXPECT_NE(said.find("SIMULATED"), std::string::npos);
   EXPECT_NE(said.find("curl -N " + url), std::string::npos);
   const auto was_asked = [&](const std::string& path) {
     return std::count_if(asked.begin(), asked.end(), [&](const std::string& request) {
-      return request.starts_with("GET " + path + " ");
+      return request.starts_with(path + " ");
     });
   };
-  EXPECT_EQ(was_asked("/health"), 2);
-  EXPECT_EQ(was_asked("/readyz"), 1);
-  EXPECT_EQ(was_asked("/v1/models"), 1);
+  EXPECT_EQ(was_asked("POST /api/v1/apply"), 1);
+  EXPECT_EQ(was_asked("GET /health"), 3);
+  EXPECT_EQ(was_asked("GET /readyz"), 4);
+  EXPECT_EQ(was_asked("GET /v1/models"), 3);
 
   up->stop();
   until([&] { return outcome.has_value(); });
@@ -131,14 +143,35 @@ TEST_F(UpTest, TellsWhenEveryPartAnswersAndStopsCleanly) {
   EXPECT_EQ(ready_text(), "") << "the ready file of a stopped network is removed";
 }
 
+TEST_F(UpTest, EachEdgeKnowsItsPlaceControlAndTheOtherEdges) {
+  start(serving());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  const PortPlan plan = parse_port_plan(read_text(state->file("ports.json")).value()).value();
+  const auto address = [&](const std::string& site) {
+    return fmt::format("127.0.0.1:{} ", plan.sites.at(site).peers);
+  };
+  const std::string words = words_of("paris-edge");
+  for (const std::string& part :
+       {std::string("edge --site paris "), "--control " + url + " --control-key KEY= ",
+        "--node-secret " + state->file("sites/paris/node-secret "), "--peers " + address("paris"),
+        "--dial frankfurt=" + address("frankfurt"), "--dial ashburn=" + address("ashburn")}) {
+    EXPECT_NE(words.find(part), std::string::npos) << part << " in " << words;
+  }
+  EXPECT_EQ(words.find("--dial paris"), std::string::npos);
+  EXPECT_NE(words_of("control").find("control --state " + state->file("control ")),
+            std::string::npos);
+}
+
 TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess) {
-  start(serving_engine() + serving_edge());
+  start(serving());
   until([&] { return !ready_text().empty(); }, 10ms);
   EXPECT_NE(words_of("paris-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
   const std::string before = ready_text();
-  const int engine = pid_after(before, R"("edge":null,"engine":)");
-  ASSERT_GT(engine, 0) << before;
-  ::kill(engine, SIGKILL);
+  const std::size_t paris = before.find(R"("name":"paris")");
+  const std::size_t pids = before.find(R"("pids")", paris);
+  const int pid = pid_after(before.substr(pids), R"("engine":)");
+  ASSERT_GT(pid, 0) << before;
+  ::kill(pid, SIGKILL);
   until([&] { return ready_text() != before; }, 10ms);
   EXPECT_NE(said.find("engine of paris ended with signal 9 (Killed); starting it again in 0.5 s"),
             std::string::npos)
@@ -148,8 +181,20 @@ TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess)
       << words_of("paris-engine");
 }
 
+TEST_F(UpTest, ControlThatDiesComesBackToo) {
+  start(serving());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  const std::string before = ready_text();
+  const std::size_t pids = before.rfind(R"("pids")");
+  const int pid = pid_after(before.substr(pids), R"("control":)");
+  ASSERT_GT(pid, 0) << before;
+  ::kill(pid, SIGKILL);
+  until([&] { return ready_text() != before; }, 10ms);
+  EXPECT_NE(said.find("control is back"), std::string::npos) << said;
+}
+
 TEST_F(UpTest, AModelThatTheEngineRefusesIsToldInOneLineAndNothingIsRestarted) {
-  start("engine) echo 'tdn: m.gguf is not a GGUF file'; exit 2 ;;");
+  start("engine) echo 'tdn: m.gguf is not a GGUF file'; exit 2 ;;" + serving_control());
   until([&] { return outcome.has_value(); }, 10ms);
   ASSERT_FALSE(outcome->has_value());
   const std::string detail = outcome->error().detail();
@@ -158,35 +203,42 @@ TEST_F(UpTest, AModelThatTheEngineRefusesIsToldInOneLineAndNothingIsRestarted) {
   EXPECT_EQ(said.find("again"), std::string::npos) << said;
 }
 
-TEST_F(UpTest, AnEdgeThatRefusesItsManifestsEndsTheNetwork) {
-  start(serving_engine() + "edge) echo 'tdn: models.yaml:3: spec.prize: unknown field'; exit 1 ;;");
+TEST_F(UpTest, AnEdgeThatRefusesToStartEndsTheNetwork) {
+  start(serving_engine() + serving_control() +
+        "edge) echo 'tdn: the control key is another one than before'; exit 1 ;;");
   until([&] { return outcome.has_value(); }, 10ms);
   ASSERT_FALSE(outcome->has_value());
-  EXPECT_EQ(outcome->error().detail(),
-            "edge of frankfurt: models.yaml:3: spec.prize: unknown field");
+  const std::string detail = outcome->error().detail();
+  EXPECT_TRUE(detail.starts_with("edge of ")) << detail;
+  EXPECT_TRUE(detail.ends_with(": the control key is another one than before")) << detail;
 }
 
 TEST_F(UpTest, ASecondStartKeepsThePortsThatAreFree) {
-  start("engine) exit 1 ;;");
+  start("engine) exit 1 ;;" + serving_control());
   until([&] { return outcome.has_value(); }, 10ms);
-  // One port that is taken (the test's own), one that is not.
+  // One port that is taken (the test's own), three that are not.
   const std::uint16_t taken = listener->address().port;
-  std::uint16_t free_port = 0;
-  {
-    const auto other = network.listen(*io::Address::parse("127.0.0.1:0"), false).value();
-    free_port = other->address().port;
-  }
-  ASSERT_TRUE(write_private(
-                  state->file("ports.json"),
-                  to_json(PortPlan{.frankfurt = {.engine = taken}, .paris = {.engine = free_port}}))
-                  .has_value());
+  FreePorts ports(network);
+  const std::uint16_t engine = ports.take(0).value();
+  const std::uint16_t gateway = ports.take(0).value();
+  const std::uint16_t peers = ports.take(0).value();
+  ports.release();
+  PortPlan last{.control = taken, .sites = {}};
+  last.sites["frankfurt"] = {.gateway = gateway, .engine = taken};
+  last.sites["paris"] = {.engine = engine, .peers = peers};
+  ASSERT_TRUE(write_private(state->file("ports.json"), to_json(last)).has_value());
   up.reset();
   outcome.reset();
   state.reset();
-  start(serving_engine() + serving_edge());
+  start(serving());
   until([&] { return !ready_text().empty(); }, 10ms);
+  EXPECT_NE(words_of("control").find("--listen 127.0.0.1:0 "), std::string::npos);
   EXPECT_NE(words_of("frankfurt-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
-  EXPECT_NE(words_of("paris-engine").find(fmt::format("--listen 127.0.0.1:{} ", free_port)),
+  EXPECT_NE(words_of("paris-engine").find(fmt::format("--listen 127.0.0.1:{} ", engine)),
+            std::string::npos);
+  EXPECT_NE(words_of("frankfurt-edge").find(fmt::format("--listen 127.0.0.1:{} ", gateway)),
+            std::string::npos);
+  EXPECT_NE(words_of("paris-edge").find(fmt::format("--peers 127.0.0.1:{} ", peers)),
             std::string::npos);
 }
 
@@ -196,13 +248,15 @@ TEST_F(UpTest, AFixedPortInUseIsNamedWithTheRemedyBeforeAnythingStarts) {
   UpOptions options;
   options.program = "/no/such/program";
   options.ports.first = taken;
+  options.sites = default_sites();
   up.emplace(loop, poller, network, *state, random, options,
              [this](std::string_view text) { said += text; });
   group.spawn(keep());
   until([&] { return outcome.has_value(); });
   ASSERT_FALSE(outcome->has_value());
   const std::string detail = outcome->error().detail();
-  EXPECT_TRUE(detail.starts_with(fmt::format("port {}, for the gateway: cannot listen", taken)))
+  EXPECT_TRUE(detail.starts_with(
+      fmt::format("port {}, for the gateway of frankfurt: cannot listen", taken)))
       << detail;
   EXPECT_NE(detail.find("--ports auto"), std::string::npos);
   EXPECT_EQ(said, "");
