@@ -73,7 +73,7 @@ test('a missing manifest file is named', () => {
   expectOneClearLine(tdn(['edge', '--manifests', '/nonexistent/m.yaml', '--listen', '127.0.0.1:0', '--state', state]), /\/nonexistent\/m\.yaml/);
 });
 
-test.each(['', 'up', 'edge', 'engine', 'usage', 'journal check', 'key new'])('an unknown flag of `tdn %s` is named, with where the known ones are', (command) => {
+test.each(['', 'up', 'edge', 'engine', 'usage', 'journal check', 'key new', 'apply', 'get', 'top', 'key issue'])('an unknown flag of `tdn %s` is named, with where the known ones are', (command) => {
   const result = tdn([...command.split(' ').filter(Boolean), '--no-such-flag']);
   expectOneClearLine(result, /--no-such-flag.*--help/);
   expect(result.status).toBe(2);
@@ -115,10 +115,13 @@ test('a port in use is named: gateway, admin listener, engine', async () => {
 });
 
 test.each([
-  {purpose: 'gateway', offset: 0},
-  {purpose: 'admin listener', offset: 1},
+  {purpose: 'gateway of frankfurt', offset: 0},
+  {purpose: 'admin listener of frankfurt', offset: 1},
   {purpose: 'engine of frankfurt', offset: 2},
+  {purpose: 'peer listener of frankfurt', offset: 3},
+  {purpose: 'control', offset: 10},
   {purpose: 'engine of paris', offset: 102},
+  {purpose: 'gateway of ashburn', offset: 200},
 ])('`tdn up` names a port in use and what it wanted it for: $purpose', async ({purpose, offset}) => {
   await withPortTaken((port) => {
     const result = tdn(['up', '--simulated', '--state', path.join(tempFolder(), 'state'), '--ports', String(port - offset)]);
@@ -170,7 +173,7 @@ test('a state folder in use is named', async () => {
   const up = ['up', '--simulated', '--ports', 'auto', '--state', state];
   const {process: running} = await startReady([TDN, ...up, '--ready-file', readyFile], readyFile);
   expectOneClearLine(tdn(up), inUseBy(state));
-  expectOneClearLine(tdn([...edgeAgain.slice(0, -1), state]), inUseBy(state));
+  expectOneClearLine(tdn([...edgeAgain.slice(0, -1), path.join(state, 'sites/paris')]), inUseBy(state));
   expect(running.child.exitCode).toBe(null);
   await running.end();
 });

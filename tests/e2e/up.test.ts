@@ -7,31 +7,10 @@ import {send, stream, sumUp} from '../harness/client.ts';
 import {realModel, totals, usage} from '../harness/edge.ts';
 import {checkJournal, countsOf, readJournal} from '../harness/journal.ts';
 import {askPlain, askStreamed, FAST, loadUntilDeath, randomFrom, type Sight} from '../harness/load.ts';
-import {alive, cleanUp, fileBecomes, type Process, startReady, TDN, tempFolder, within} from '../harness/process.ts';
-
-interface Ready {
-  gateway: string;
-  key: string;
-  model: string;
-  control: null;
-  dns: null;
-  sites: {name: string; gateway: string | null; admin: string | null; engine: string | null; pids: {edge: number | null; engine: number | null}}[];
-  pids: {up: number};
-}
+import {chat, children, edgeState, gone, type Network, operate, type Ready, startNetwork} from '../harness/network.ts';
+import {alive, cleanUp, fileBecomes, tempFolder, within} from '../harness/process.ts';
 
 afterAll(cleanUp);
-
-interface Running {
-  process: Process;
-  ready: Ready;
-  readyFile: string;
-}
-
-async function up(state: string, more: string[] = [], under: string[] = []): Promise<Running> {
-  const readyFile = path.join(tempFolder('up'), 'ready.json');
-  const command = [...under, TDN, 'up', '--simulated', '--state', state, '--ports', 'auto', '--ready-file', readyFile, ...more];
-  return {...(await startReady<Ready>(command, readyFile, 60_000)), readyFile};
-}
 
 // Engines that say what they were asked for; at the usual speed if not told otherwise.
 function timing(text = 'meanOutput: 0\n'): string[] {
@@ -40,62 +19,78 @@ function timing(text = 'meanOutput: 0\n'): string[] {
   return ['--timing', file];
 }
 
-const chat = (ready: Ready, more: object = {}) => ({
-  path: '/v1/chat/completions',
-  key: ready.key,
-  body: {model: ready.model, messages: [{role: 'user', content: 'hi'}], max_tokens: 8, ...more},
-});
-const children = (ready: Ready): number[] => ready.sites.flatMap((site) => [site.pids.edge, site.pids.engine]).filter((pid) => pid !== null);
-const gone = async (pids: number[]) => {
-  for (const pid of pids) {
-    // The kernel tells of the end of a process that is not ours only when asked.
-    const tail = spawnSync('timeout', ['15', 'tail', `--pid=${pid}`, '-f', '/dev/null']);
-    expect(tail.status, `process ${pid} lives on`).toBe(0);
-  }
-};
-
-test('serves two sites, says how, and starts again with the same key and books', async () => {
-  const state = path.join(tempFolder('state'), 'demo');
-  const first = await up(state);
-  expect(first.ready.sites.map((site) => site.name).sort()).toEqual(['frankfurt', 'paris']);
-  expect([first.ready.control, first.ready.dns]).toEqual([null, null]);
+test('serves three sites, says how, and starts again with the same key and books', async () => {
+  const first = await startNetwork();
+  const {state, ready} = first;
+  expect(ready.sites.map((site) => site.name)).toEqual(['frankfurt', 'paris', 'ashburn']);
+  expect(ready.gateway).toBe(ready.sites[0].gateway);
+  expect([ready.console, ready.dns, ready.pids.wan]).toEqual([null, null, null]);
   expect(statSync(first.readyFile).mode & 0o777).toBe(0o600);
   expect(statSync(path.join(state, 'demo-key')).mode & 0o777).toBe(0o600);
-  expect(readFileSync(path.join(state, 'demo-key'), 'utf8').trim()).toBe(first.ready.key);
-  const curl = await first.process.said(/^.*curl .*$/m);
+  expect(readFileSync(path.join(state, 'demo-key'), 'utf8').trim()).toBe(ready.key);
+  const curl = await first.process.said(/^.*curl -N .*$/m);
   expect(first.process.output).toMatch(/simulated/i);
 
-  expect((await send(first.ready.gateway, chat(first.ready))).status).toBe(200);
-  expect(sumUp(await stream(first.ready.gateway, chat(first.ready, {stream: true})))).toMatchObject({done: true});
+  for (const site of ready.sites) {
+    expect((await send(site.gateway, chat(ready))).status, site.name).toBe(200);
+  }
+  expect(sumUp(await stream(ready.gateway, chat(ready, {stream: true})))).toMatchObject({done: true});
   const before = totals(usage(state));
-  expect(before.requests).toBe(2);
+  expect(before.requests).toBe(4);
 
   const started = performance.now();
   expect((await first.process.end('SIGTERM')).code).toBe(0);
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(existsSync(first.readyFile)).toBe(false);
-  await gone(children(first.ready));
+  gone(children(ready));
 
-  const second = await up(state);
-  expect(second.ready.key).toBe(first.ready.key);
-  const again = await second.process.said(/^.*curl .*$/m);
+  const second = await startNetwork({state});
+  expect(second.ready.key).toBe(ready.key);
+  expect(second.ready.operatorToken).toBe(ready.operatorToken);
+  const again = await second.process.said(/^.*curl -N .*$/m);
   expect(again[0].replace(/127\.0\.0\.1:\d+/g, 'A')).toBe(curl[0].replace(/127\.0\.0\.1:\d+/g, 'A'));
   expect(totals(usage(state))).toEqual(before);
   expect((await send(second.ready.gateway, chat(second.ready))).status).toBe(200);
   await second.process.end();
 });
 
-test('the key stands in demo-key and the ready file, and in no other file', async () => {
-  const state = path.join(tempFolder('state'), 'demo');
-  const one = await up(state);
+test('the key and the operator token stand in their files and the ready file, and in no other', async () => {
+  const one = await startNetwork();
   await send(one.ready.gateway, chat(one.ready));
+  operate(one, 'get', 'sites', '-o', 'wide');
   await one.process.end();
-  const found = spawnSync('grep', ['-rlF', '--binary-files=text', one.ready.key, state], {encoding: 'utf8'}).stdout.trim();
-  expect(path.basename(found)).toBe('demo-key');
-  // And once on the terminal, in the line to try.
+  const holders = (secret: string) =>
+    spawnSync('grep', ['-rlF', '--binary-files=text', secret, one.state], {encoding: 'utf8'}).stdout.trim().split('\n').map((file) => path.relative(one.state, file));
+  expect(holders(one.ready.key)).toEqual(['demo-key']);
+  expect(holders(one.ready.operatorToken)).toEqual(['control/operator-token']);
+  expect(one.process.output).not.toContain(one.ready.operatorToken);
+  // And the key once on the terminal, in the line to try.
   const said = one.process.output.split('\n').filter((line) => line.includes(one.ready.key));
   expect(said).toHaveLength(1);
   expect(said[0]).toMatch(/^ *curl /);
+});
+
+test('sites of a file, and what an operator changed stays over a restart', async () => {
+  const file = path.join(tempFolder('sites'), 'sites.yaml');
+  const site = (name: string, country: string, latitude: number, longitude: number) =>
+    `---\napiVersion: tdn/v1\nkind: Site\nmetadata: {name: ${name}}\nspec: {location: {country: ${country}, latitude: ${latitude}, longitude: ${longitude}}}\n`;
+  writeFileSync(file, site('oslo', 'NO', 59.9, 10.7) + site('bern', 'CH', 46.9, 7.4));
+  const first = await startNetwork({more: ['--sites', file]});
+  expect(first.ready.sites.map((one) => one.name)).toEqual(['oslo', 'bern']);
+  expect((await send(first.ready.gateway, chat(first.ready))).headers['tdn-route']).toMatch(/^oslo\/oslo-1;/);
+  operate(first, 'delete', 'zone', 'us');
+  await first.process.end();
+
+  const second = await startNetwork({state: first.state, more: ['--sites', file]});
+  expect(operate(second, 'get', 'zones')).not.toMatch(/^us /m);
+  await second.process.end();
+
+  // A site that is not described any more goes, with its endpoint.
+  writeFileSync(file, site('bern', 'CH', 46.9, 7.4));
+  const third = await startNetwork({state: first.state, more: ['--sites', file]});
+  expect(operate(third, 'get', 'endpoints')).not.toMatch(/oslo/);
+  expect((await send(third.ready.gateway, chat(third.ready))).headers['tdn-route']).toMatch(/^bern\/bern-1;/);
+  await third.process.end();
 });
 
 test('kill -9 of it under load leaves no orphan, and loses nothing that a client saw finished', async () => {
@@ -103,46 +98,53 @@ test('kill -9 of it under load leaves no orphan, and loses nothing that a client
   const random = randomFrom(99);
   const sights: Sight[] = [];
   for (let life = 0; life < 3; ++life) {
-    const one = await up(state, timing(FAST));
+    const one = await startNetwork({state, more: timing(FAST)});
     const pids = children(one.ready);
-    expect(pids.length).toBeGreaterThanOrEqual(3);
+    expect(pids).toHaveLength(7);
     let left = 1 + random(1500);
     sights.push(...(await loadUntilDeath(one.ready, 8, {onEvent: () => --left === 0 && process.kill(one.process.pid, 'SIGKILL')})));
     await one.process.exited;
-    await gone(pids);
+    gone(pids);
   }
-  const last = await up(state, timing(FAST));
+  const last = await startNetwork({state, more: timing(FAST)});
+  const central = totals(usage(state));
   await last.process.end();
   checkJournal(state);
-  const records = new Map(readJournal(state).records.map((record) => [record.request, record]));
+  const bought = readJournal(edgeState(last)).records.filter((record) => record.side !== 'sold');
+  const records = new Map(bought.map((record) => [record.request, record]));
   const finished = sights.filter((sight) => sight.finished);
   expect(finished.length).toBeGreaterThan(10);
   for (const sight of finished) {
     expect([records.get(sight.id!)?.end, countsOf(records.get(sight.id!)!.reported).output]).toEqual(['complete', sight.cap]);
   }
+  expect(central.requests, 'the books of the edge and of control').toBe(bought.length);
 });
 
-test('children that die come back, and a request in between is served by the other engine', async () => {
-  const one = await up(path.join(tempFolder('state'), 'demo'));
+test('children that die come back, and a request in between is served by another engine', async () => {
+  const one = await startNetwork();
   const pids = children(one.ready);
-  const engine = one.ready.sites.find((site) => site.pids.engine !== null)!.pids.engine!;
+  const became = (died: number) => fileBecomes<Ready>(one.readyFile, (now) => children(now).length === pids.length && !children(now).includes(died), 20_000);
+  const {engine} = one.ready.sites[0].pids;
   process.kill(engine, 'SIGKILL');
   const replies = await Promise.all(Array.from({length: 8}, () => send(one.ready.gateway, chat(one.ready))));
   expect(replies.map((reply) => reply.status)).toEqual(Array(8).fill(200));
   // The ready file is rewritten when the child was restarted.
-  const complete = (now: Ready) => children(now).length === pids.length;
-  const after = await fileBecomes<Ready>(one.readyFile, (now) => complete(now) && !children(now).includes(engine), 20_000);
-  const edge = after.sites.find((site) => site.pids.edge !== null)!.pids.edge!;
+  const after = await became(engine);
+  const {edge} = after.sites[0].pids;
   process.kill(edge, 'SIGKILL');
-  const last = await fileBecomes<Ready>(one.readyFile, (now) => complete(now) && !children(now).includes(edge), 20_000);
-  expect((await send(last.gateway, chat(last))).status).toBe(200);
+  const then = await became(edge);
+  expect((await send(then.gateway, chat(then))).status).toBe(200);
+  process.kill(then.pids.control, 'SIGKILL');
+  expect((await send(then.gateway, chat(then))).status, 'control is away').toBe(200);
+  const last = await became(then.pids.control);
+  expect(totals(usage(one.state)).requests).toBe(10);
   await one.process.end();
-  await gone([...children(last), edge, engine].filter(alive));
+  gone([...children(last), edge, engine, then.pids.control].filter(alive));
 });
 
 // Open streams when the end comes: what ends within five seconds ends well, the rest is marked
 // interrupted and settled with what it got, then everything stops, within ten seconds.
-async function stopUnderLoad(one: Running, state: string, asks: Promise<Sight>[], stop: () => void): Promise<Sight[]> {
+async function stopUnderLoad(one: Network, asks: Promise<Sight>[], stop: () => void): Promise<Sight[]> {
   const pids = children(one.ready);
   stop();
   let exited = false;
@@ -155,8 +157,9 @@ async function stopUnderLoad(one: Running, state: string, asks: Promise<Sight>[]
   expect(pids.filter(alive)).toEqual([]);
   expect(existsSync(one.readyFile)).toBe(false);
 
-  checkJournal(state);
-  const records = new Map(readJournal(state).records.map((record) => [record.request, record]));
+  checkJournal(one.state);
+  const bought = readJournal(edgeState(one)).records.filter((record) => record.side !== 'sold');
+  const records = new Map(bought.map((record) => [record.request, record]));
   for (const sight of sights) {
     const record = records.get(sight.id!);
     expect(record, JSON.stringify(sight)).toBeDefined();
@@ -170,8 +173,7 @@ async function stopUnderLoad(one: Running, state: string, asks: Promise<Sight>[]
 }
 
 test.each(['SIGTERM', 'Ctrl-C'])('%s with open streams', async (how) => {
-  const state = path.join(tempFolder('state'), 'demo');
-  const one = await up(state, timing(), ['setsid']); // leads a process group of its own, as below a shell
+  const one = await startNetwork({more: timing(), under: ['setsid']}); // leads a process group of its own, as below a shell
   const told: string[] = [];
   const seen = {short: 0, long: 0};
   let begun = (): void => undefined;
@@ -196,20 +198,17 @@ test.each(['SIGTERM', 'Ctrl-C'])('%s with open streams', async (how) => {
   const streams = [...[60, 61, 62].map((cap) => ask('short', cap)), ...[4000, 4001, 4002].map((cap) => ask('long', cap))];
   const asks = [...streams, askPlain(one.ready, 4003)];
   await allBegun;
-  const sights = await stopUnderLoad(one, state, asks, () => process.kill(how === 'Ctrl-C' ? -one.process.pid : one.process.pid, how === 'Ctrl-C' ? 'SIGINT' : 'SIGTERM'));
+  const sights = await stopUnderLoad(one, asks, () => process.kill(how === 'Ctrl-C' ? -one.process.pid : one.process.pid, how === 'Ctrl-C' ? 'SIGINT' : 'SIGTERM'));
   expect(told).toEqual(['short', 'short', 'short', 'long', 'long', 'long']);
   expect(sights.at(-1)!.error).toBe('overloaded'); // and not a broken connection
 });
 
 test.skipIf(!realModel())('SIGTERM with open streams of the real model', async () => {
-  const state = path.join(tempFolder('state'), 'demo');
-  const readyFile = path.join(tempFolder('up'), 'ready.json');
-  const command = [TDN, 'up', '--model', realModel()!, '--state', state, '--ports', 'auto', '--ready-file', readyFile];
-  const one = {...(await startReady<Ready>(command, readyFile, 60_000)), readyFile};
+  const one = await startNetwork({model: realModel()});
   let begun = (): void => undefined;
   const firstEvent = new Promise<void>((resolve) => (begun = resolve));
   const asks = Array.from({length: 4}, (_, i) => askStreamed(one.ready, 1500 + i, begun, `Tell a long story in ${50 + i} chapters.`));
   await firstEvent;
-  const sights = await stopUnderLoad(one, state, asks, () => process.kill(one.process.pid, 'SIGTERM'));
+  const sights = await stopUnderLoad(one, asks, () => process.kill(one.process.pid, 'SIGTERM'));
   expect(sights.some((sight) => sight.error === 'stream_interrupted')).toBe(true);
 });

@@ -1,4 +1,4 @@
-// An edge, an engine or a whole `tdn up`, ready to be asked; and its books, read by the command line.
+// An edge or an engine, ready to be asked; and books, read by the command line.
 import {existsSync, readdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {CACHE, type Process, startReady, TDN, tdn, tempFolder} from './process.ts';
@@ -93,8 +93,9 @@ export interface Usage {
   lateSites: string[];
 }
 
+// Of an edge, or of a network: then with everything that was settled before.
 export function usage(state: string, by = 'model'): Usage {
-  const done = tdn(['usage', '--state', state, '--by', by, '-o', 'json']);
+  const done = tdn(['usage', '--state', state, '--by', by, '-o', 'json', '--wait', '10']);
   if (done.status !== 0) {
     throw new Error(`tdn usage ended with ${done.status}: ${done.stderr}${done.stdout}`);
   }

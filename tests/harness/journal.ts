@@ -5,6 +5,7 @@ import {tdn} from './process.ts';
 export interface UsageRecord {
   request: string;
   seq: string;
+  side: string;
   end: string;
   finish: string;
   flags: string[];
@@ -60,6 +61,7 @@ export function checkJournal(state: string): void {
   const check = tdn(['journal', 'check', state]);
   expect(check.status, check.stdout + check.stderr).toBe(0);
   expect(check.stdout).toMatch(/, 0 requests open$/m);
+  expect(check.stdout).not.toMatch(/, [1-9]\d* requests open$/m);
 }
 
 export interface Counts {
