@@ -321,6 +321,8 @@ Declared declare_engine(CLI::App& root) {
                   "Tokens per request (default: the model's, at most 2048)")
       ->check(CLI::Range(16, 1 << 20).description(""))
       ->type_name("N");
+  app->add_flag("!--no-prefix-cache", command.prefix_cache,
+                "Evaluate every prompt whole: keep nothing of one request for the next");
   add_count(*app, "--threads", command.llama.threads, "Cores to decode with", 1, 256);
   app->add_option("--library", command.llama.library_folder,
                   "Where libllama is (default: where scripts/fetch-engine put it)")

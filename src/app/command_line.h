@@ -67,6 +67,7 @@ struct EngineCommand {
   std::string alias;  // the model's name in the API; empty: its own
   std::string ready_file;
   int queue = 64;
+  bool prefix_cache = true;
 };
 
 // `tdn key new`.

@@ -75,10 +75,11 @@ class EngineRole {
         TDN_CO_TRY(const std::string text, local::read_text(command_.timing_file));
         TDN_CO_TRY(timing, engine::parse_timing(text, command_.timing_file));
       }
+      timing.prefix_cache = timing.prefix_cache && command_.prefix_cache;
       co_return engine::make_simulated_parts(timing);
     }
     engine::LlamaOptions options = command_.llama;
-    options.batch_tokens = std::max(options.batch_tokens, options.slots);
+    options.batch_tokens = std::max(options.batch_tokens, options.slots + 2);
     // Shared: the result of a job must be copyable.
     std::function<Result<std::shared_ptr<engine::LlamaEngine>>()> job =
         [options]() -> Result<std::shared_ptr<engine::LlamaEngine>> {
@@ -91,7 +92,8 @@ class EngineRole {
                                          .queue = command_.queue,
                                          .context = loaded->context,
                                          .batch_tokens = options.batch_tokens};
-    co_return engine::make_llama_parts(std::move(*loaded), limits, worker_, main_.loop);
+    co_return engine::make_llama_parts(std::move(*loaded), limits, command_.prefix_cache, worker_,
+                                       main_.loop);
   }
 
   MainLoop& main_;

@@ -49,9 +49,9 @@ std::string_view name_of(Finish finish) { return finish == Finish::kStop ? "stop
 
 std::string usage_object(Usage usage) {
   return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
-                     R"("prompt_tokens_details":{{"cached_tokens":0}}}})",
+                     R"("prompt_tokens_details":{{"cached_tokens":{}}}}})",
                      usage.prompt_tokens, usage.completion_tokens,
-                     usage.prompt_tokens + usage.completion_tokens);
+                     usage.prompt_tokens + usage.completion_tokens, usage.cached_tokens);
 }
 
 std::string head(std::string_view id, std::string_view object, std::int64_t created,
@@ -170,11 +170,11 @@ std::string tokens_body(std::span<const Token> tokens, int context) {
 std::string model_body(const EngineFacts& facts, std::int64_t created_seconds) {
   return fmt::format(
       R"({{"id":{},"object":"model","created":{},"owned_by":"tdn","simulated":{},"max_model_len":{},)"
-      R"("meta":{{"context_length":{},"trained_context_length":{},"parallel":{},)"
+      R"("meta":{{"context_length":{},"trained_context_length":{},"parallel":{},"prefix_cache":{},)"
       R"("embedding_length":{},"dimensions":{},"parameters":{},"bytes":{}}}}})",
       quoted(facts.name), created_seconds, facts.simulated, facts.context, facts.context,
-      facts.trained_context, facts.slots, facts.embedding_tokens, facts.dimensions,
-      facts.parameters, facts.bytes);
+      facts.trained_context, facts.slots, facts.prefix_cache, facts.embedding_tokens,
+      facts.dimensions, facts.parameters, facts.bytes);
 }
 
 std::string models_body(const EngineFacts& facts, std::int64_t created_seconds) {

@@ -15,6 +15,7 @@ namespace tdn::engine {
 
 struct Usage {
   std::uint64_t prompt_tokens = 0;
+  std::uint64_t cached_tokens = 0;  // of the prompt: not evaluated for this request
   std::uint64_t completion_tokens = 0;
 };
 
@@ -23,6 +24,7 @@ struct EngineFacts {
   std::string name;         // the model's, in requests and answers
   std::string fingerprint;  // `system_fingerprint`; "simulated" says it all
   bool simulated = false;
+  bool prefix_cache = true;
   int context = 0;
   int trained_context = 0;
   int slots = 0;

@@ -17,7 +17,7 @@ AnswerWriter writer(AnswerKind kind, bool include, bool continuous) {
 constexpr std::string_view kChunk =
     R"(data: {"id":"id-1","object":"chat.completion.chunk","created":1700000000,"model":"m\"1","system_fingerprint":"simulated","choices":[)";
 constexpr std::string_view kUsage =
-    R"("usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}})";
+    R"("usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":1}})";
 
 std::string chunk(std::string_view rest) {
   return std::string(kChunk) + std::string(rest) + "}\n\n";
@@ -25,14 +25,14 @@ std::string chunk(std::string_view rest) {
 
 TEST(AnswerWriter, WritesAWholeChatAnswer) {
   EXPECT_EQ(
-      writer(AnswerKind::kChat, false, false).whole({{"a\n\"\x01é", Finish::kLength}}, {3, 2}),
+      writer(AnswerKind::kChat, false, false).whole({{"a\n\"\x01é", Finish::kLength}}, {3, 1, 2}),
       R"({"id":"id-1","object":"chat.completion","created":1700000000,"model":"m\"1","system_fingerprint":"simulated","choices":[{"index":0,"message":{"role":"assistant","content":"a\n\"\u0001é","refusal":null},"logprobs":null,"finish_reason":"length"}],)" +
           std::string(kUsage) + "}");
 }
 
 TEST(AnswerWriter, WritesAWholeCompletionOfTwoPrompts) {
   const std::string body = writer(AnswerKind::kCompletion, false, false)
-                               .whole({{"a", Finish::kStop}, {"b", Finish::kStop}}, {3, 2});
+                               .whole({{"a", Finish::kStop}, {"b", Finish::kStop}}, {3, 1, 2});
   EXPECT_NE(body.find(R"("object":"text_completion")"), std::string::npos);
   EXPECT_NE(
       body.find(
@@ -44,12 +44,12 @@ TEST(AnswerWriter, ShowsUsageWhereItWasAskedFor) {
   const AnswerWriter plain = writer(AnswerKind::kChat, false, false);
   const std::string text =
       R"({"index":0,"delta":{"content":"a"},"logprobs":null,"finish_reason":null}])";
-  EXPECT_EQ(plain.text_event(0, "a", {3, 2}), chunk(text));
+  EXPECT_EQ(plain.text_event(0, "a", {3, 1, 2}), chunk(text));
   const AnswerWriter with = writer(AnswerKind::kChat, true, false);
-  EXPECT_EQ(with.text_event(0, "a", {3, 2}), chunk(text + R"(,"usage":null)"));
-  EXPECT_EQ(with.usage_event({3, 2}), chunk("]," + std::string(kUsage)));
+  EXPECT_EQ(with.text_event(0, "a", {3, 1, 2}), chunk(text + R"(,"usage":null)"));
+  EXPECT_EQ(with.usage_event({3, 1, 2}), chunk("]," + std::string(kUsage)));
   const AnswerWriter continuous = writer(AnswerKind::kChat, true, true);
-  EXPECT_EQ(continuous.text_event(0, "a", {3, 2}), chunk(text + "," + std::string(kUsage)));
+  EXPECT_EQ(continuous.text_event(0, "a", {3, 1, 2}), chunk(text + "," + std::string(kUsage)));
 }
 
 TEST(AnswerWriter, BeginsWithTheRoleAndEndsWithTheReason) {

@@ -14,6 +14,7 @@ constexpr std::size_t kMostPrompts = 64;
 constexpr std::size_t kMostInputs = 2048;
 constexpr std::size_t kMostStops = 4;
 constexpr std::size_t kMostStopBytes = 1024;
+constexpr std::size_t kMostSaltBytes = 256;
 
 bool is_false(const json::value& value) { return value.is_bool() && !value.get_bool(); }
 bool is_empty(const json::value& value) {
@@ -116,6 +117,10 @@ void read_settings(Fields& fields, GenerationSettings& settings) {
   fields.number("frequency_penalty", settings.sampling.frequency_penalty, -2, 2);
   fields.number("presence_penalty", settings.sampling.presence_penalty, -2, 2);
   fields.seed("seed", settings.sampling.seed);
+  fields.text("cache_salt", settings.partition);
+  if (settings.partition.size() > kMostSaltBytes) {
+    fields.keep("cache_salt", "a string of at most 256 bytes");
+  }
   read_stops(fields, settings.stops);
   read_stream(fields, settings);
 }

@@ -34,6 +34,9 @@ struct GenerationSettings {
   bool stream = false;
   bool include_usage = false;     // a chunk with the usage at the end of the stream
   bool continuous_usage = false;  // the usage so far in every chunk
+  // Prompts share memory within a partition only: `cache_salt` (vLLM's name for it) and, before it,
+  // what the header `tdn-cache-partition` says.
+  std::string partition;
 };
 
 struct ChatRequest {

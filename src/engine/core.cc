@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/simulated.h"
+#include "engine/slot_memory.h"
 
 namespace tdn::engine {
 namespace {
@@ -53,13 +54,15 @@ class TimedRunner final : public StepRunner {
 
 }  // namespace
 
-CoreParts make_llama_parts(LlamaEngine engine, SchedulerLimits limits, io::BlockingPool& pool,
-                           io::Loop& loop) {
+CoreParts make_llama_parts(LlamaEngine engine, SchedulerLimits limits, bool reuse,
+                           io::BlockingPool& pool, io::Loop& loop) {
   limits.context = engine.context;
+  limits.least_part = SlotMemory::kLeastFresh;
   CoreParts parts;
   parts.facts = {.name = std::move(engine.name),
                  .fingerprint = "tdn-llama",
                  .simulated = false,
+                 .prefix_cache = reuse && engine.can_reuse,
                  .context = engine.context,
                  .trained_context = engine.trained_context,
                  .slots = limits.slots,
@@ -69,6 +72,8 @@ CoreParts make_llama_parts(LlamaEngine engine, SchedulerLimits limits, io::Block
                  .bytes = engine.bytes};
   parts.limits = limits;
   parts.vocabulary = std::move(engine.vocabulary);
+  parts.memory =
+      std::make_unique<SlotMemory>(limits.slots, limits.context, parts.facts.prefix_cache);
   parts.runner = std::make_unique<ThreadRunner>(std::move(engine.model), pool, loop);
   return parts;
 }
@@ -78,6 +83,7 @@ CoreParts make_simulated_parts(const Timing& timing) {
   parts.facts = {.name = timing.model,
                  .fingerprint = "simulated",
                  .simulated = true,
+                 .prefix_cache = timing.prefix_cache,
                  .context = timing.context_length,
                  .trained_context = timing.context_length,
                  .slots = timing.slots,
@@ -90,6 +96,7 @@ CoreParts make_simulated_parts(const Timing& timing) {
                   .context = timing.context_length,
                   .batch_tokens = timing.batch_tokens};
   parts.vocabulary = std::make_unique<SimulatedVocabulary>();
+  parts.memory = make_block_memory(timing);
   parts.runner = std::make_unique<TimedRunner>(timing);
   return parts;
 }

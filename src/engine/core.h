@@ -35,11 +35,13 @@ struct CoreParts {
   EngineFacts facts;
   SchedulerLimits limits;
   std::unique_ptr<Vocabulary> vocabulary;
+  std::unique_ptr<KvMemory> memory;
   std::unique_ptr<StepRunner> runner;
 };
 
-// `pool` has one thread, is borrowed and is destroyed before the runner.
-[[nodiscard]] CoreParts make_llama_parts(LlamaEngine engine, SchedulerLimits limits,
+// `reuse`: prompts are reused between requests, if the model can. `limits.context` and `least_part`
+// are the model's. `pool` has one thread, is borrowed and is destroyed before the runner.
+[[nodiscard]] CoreParts make_llama_parts(LlamaEngine engine, SchedulerLimits limits, bool reuse,
                                          io::BlockingPool& pool, io::Loop& loop);
 [[nodiscard]] CoreParts make_simulated_parts(const Timing& timing);
 
@@ -49,7 +51,7 @@ class Core {
       : facts_(std::move(parts.facts)),
         vocabulary_(std::move(parts.vocabulary)),
         runner_(std::move(parts.runner)),
-        scheduler_(parts.limits, *vocabulary_) {}
+        scheduler_(parts.limits, *vocabulary_, std::move(parts.memory)) {}
 
   // Runs steps until cancelled; spawn it once.
   [[nodiscard]] io::Task<> run();

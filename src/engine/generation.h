@@ -23,6 +23,8 @@ class Generation final : public JobListener {
   [[nodiscard]] Result<void> submit(Job job);
 
   [[nodiscard]] int completion_tokens() const { return completion_tokens_; }
+  // Of the prompt: those that needed no evaluation.
+  [[nodiscard]] int cached_tokens() const { return cached_tokens_; }
   [[nodiscard]] bool started() const { return completion_tokens_ > 0 || ended_; }
   [[nodiscard]] bool ended() const { return ended_; }
   // Once ended: why it failed, or null.
@@ -35,6 +37,7 @@ class Generation final : public JobListener {
   [[nodiscard]] std::string take_text() { return std::exchange(text_, {}); }
 
  private:
+  void on_admitted(int cached_tokens) override { cached_tokens_ = cached_tokens; }
   void on_token(std::string_view text, int completion_tokens) override;
   void on_finish(Finish finish, std::string_view text) override;
   void on_embedding(std::vector<float> embedding) override;
@@ -47,6 +50,7 @@ class Generation final : public JobListener {
   bool ended_ = true;  // nothing to cancel before `submit`
   std::string text_;
   int completion_tokens_ = 0;
+  int cached_tokens_ = 0;
   Finish finish_ = Finish::kStop;
   std::optional<Error> error_;
   std::vector<float> embedding_;

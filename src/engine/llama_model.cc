@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <span>
 
 #include "base/random.h"
 #include "engine/detail/llama_api.h"
@@ -77,30 +78,65 @@ class LlamaModel final : public Model {
 
   Result<StepResult> step(const Batch& batch) override {
     for (const Batch::Start& start : batch.starts) {
-      api_.llama_memory_seq_rm(api_.llama_get_memory(context_.get()), start.slot, -1, -1);
-      samplers_[static_cast<std::size_t>(start.slot)] = make_sampler(start.sampling);
+      TDN_TRY_VOID(begin(start));
     }
     if (!batch.embed.empty()) {
       return embed(batch.embed);
     }
+    // Generating sequences together; of prompts each part by itself, because libllama would cut
+    // tokens of neighbouring sequences into pieces that depend on the neighbours, and a piece of
+    // one token is computed differently.
+    StepResult result;
+    std::span<const Entry> rest(batch.entries);
+    std::size_t count = static_cast<std::size_t>(batch.decodes);
+    while (!rest.empty()) {
+      if (count > 0) {
+        TDN_TRY_VOID(evaluate(rest.first(count), result));
+        rest = rest.subspan(count);
+      }
+      const auto next = std::find_if(rest.begin(), rest.end(), [&](const Entry& entry) {
+        return entry.slot != rest.front().slot;
+      });
+      count = static_cast<std::size_t>(next - rest.begin());
+    }
+    return result;
+  }
+
+ private:
+  // A copy is made of whole sequences, which is what libllama can; then the copy is shortened.
+  Result<void> begin(const Batch::Start& start) {
+    llama_memory_t memory = api_.llama_get_memory(context_.get());
+    if (start.source != start.slot) {
+      api_.llama_memory_seq_rm(memory, start.slot, -1, -1);
+      api_.llama_memory_seq_cp(memory, start.source, start.slot, -1, -1);
+    }
+    const auto keep = static_cast<llama_pos>(start.reused.size());
+    if (!api_.llama_memory_seq_rm(memory, start.slot, keep > 0 ? keep : -1, -1)) {
+      return fail(Code::kInternalError,
+                  "the model cannot shorten a sequence; start the engine "
+                  "with --no-prefix-cache");
+    }
+    samplers_[static_cast<std::size_t>(start.slot)] = make_sampler(start.sampling);
+    return {};
+  }
+
+  Result<void> evaluate(std::span<const Entry> entries, StepResult& result) {
     batch_.clear();
-    for (const Entry& entry : batch.entries) {
+    for (const Entry& entry : entries) {
       batch_.add(entry);
     }
     TDN_TRY_VOID(decode(*context_));
-    StepResult result;
     std::int32_t index = 0;
-    for (const Entry& entry : batch.entries) {
+    for (const Entry& entry : entries) {
       if (entry.sample) {
         llama_sampler* sampler = samplers_[static_cast<std::size_t>(entry.slot)].get();
         result.sampled.push_back(api_.llama_sampler_sample(sampler, context_.get(), index));
       }
       ++index;
     }
-    return result;
+    return {};
   }
 
- private:
   Result<void> decode(llama_context& context) {
     const std::int32_t code = api_.llama_decode(&context, batch_.get());
     if (code != 0) {
@@ -271,6 +307,8 @@ Result<LlamaEngine> load(const LlamaApi& api, const LlamaOptions& options) {
   TDN_TRY(ContextPointer context, make_context(api, model.get(), options, engine.context));
   engine.embedding_tokens = std::min(engine.context, kMostEmbeddingTokens);
   engine.dimensions = api.llama_model_n_embd(model.get());
+  engine.can_reuse =
+      !api.llama_model_is_recurrent(model.get()) && !api.llama_model_is_hybrid(model.get());
   engine.parameters = api.llama_model_n_params(model.get());
   engine.bytes = api.llama_model_size(model.get());
   engine.name = model_name_of(options.model_path);

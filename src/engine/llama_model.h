@@ -1,9 +1,11 @@
 // The real engine: a GGUF model run by libllama on the processor.
 //
-// The same request gives the same tokens whatever is batched beside it: sequences have separate
-// key-value memory and flash attention is off, which together cost 10–19 % of speed
-// (docs/guide/engine.md). Between processor types, and between numbers of threads, texts may
-// differ.
+// The same request gives the same tokens, to the bit of the scores, whatever is batched beside it
+// and however much of its prompt is reused from earlier requests. For that sequences have separate
+// key-value memory and flash attention is off, which together cost 10–19 % of speed; each prompt's
+// part of a step is evaluated by itself, in pieces of at least two tokens; and only read tokens are
+// reused (slot_memory.h, docs/guide/engine.md). Between processor types, and between numbers of
+// threads, texts may differ.
 //
 // In a build without libllama's headers these functions refuse and say how to get them.
 #pragma once
@@ -34,6 +36,8 @@ struct LlamaEngine {
   int trained_context = 0;   // the model's own limit
   int embedding_tokens = 0;  // the longest text to embed
   int dimensions = 0;        // of an embedding
+  // Whether a sequence can be shortened and go on; without that nothing can be reused.
+  bool can_reuse = true;
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
   std::string name;  // from the file's

@@ -72,9 +72,14 @@ struct Entry {
 // One step of the model. Either an embedding, or entries: first one per sequence that is
 // generating, then parts of prompts.
 struct Batch {
-  struct Start {  // this slot begins a new sequence: forget the former one
+  // This slot begins a new sequence, the former one is over. The first tokens of the new one may be
+  // in memory already: then they are kept, or copied from another slot, and not evaluated again.
+  // Starts are carried out in their order, before anything is evaluated.
+  struct Start {
     int slot = 0;
     Sampling sampling;
+    std::vector<Token> reused = {};
+    int source = 0;  // where those are; the slot itself: nothing is copied
   };
   std::vector<Start> starts;
   std::vector<Entry> entries;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/assert.h"
 
@@ -20,9 +21,22 @@ std::string_view to_string(Role role) {
   return "assistant";
 }
 
-Scheduler::Scheduler(SchedulerLimits limits, const Vocabulary& vocabulary)
-    : limits_(limits), vocabulary_(vocabulary), slots_(static_cast<std::size_t>(limits.slots)) {
-  TDN_ASSERT(limits.slots >= 1 && limits.queue >= 0 && limits.batch_tokens >= limits.slots);
+void RecentRate::add(std::uint64_t tokens, Duration took) {
+  constexpr double kSecondsRemembered = 10;
+  const double seconds = std::chrono::duration<double>(took).count();
+  const double kept = std::exp(-seconds / kSecondsRemembered);
+  tokens_ = tokens_ * kept + static_cast<double>(tokens);
+  seconds_ = seconds_ * kept + seconds;
+}
+
+Scheduler::Scheduler(SchedulerLimits limits, const Vocabulary& vocabulary,
+                     std::unique_ptr<KvMemory> memory)
+    : limits_(limits),
+      vocabulary_(vocabulary),
+      memory_(std::move(memory)),
+      slots_(static_cast<std::size_t>(limits.slots)) {
+  TDN_ASSERT(limits.slots >= 1 && limits.queue >= 0 && limits.least_part >= 1);
+  TDN_ASSERT(limits.batch_tokens >= limits.slots + 2 * (limits.least_part - 1));
 }
 
 Result<JobId> Scheduler::submit(Job job) {
@@ -39,13 +53,20 @@ Result<JobId> Scheduler::submit(Job job) {
                             "try again shortly",
                             running(), waiting()));
   }
-  waiting_.push_back({next_id_, std::move(job)});
+  TextGate gate(job.stops);
+  std::vector<Token> tokens = std::move(job.prompt);
+  const int prompt = static_cast<int>(tokens.size());
+  waiting_.push_back({.id = next_id_,
+                      .job = std::move(job),
+                      .gate = std::move(gate),
+                      .tokens = std::move(tokens),
+                      .prompt = prompt});
   return next_id_++;
 }
 
 void Scheduler::cancel(JobId id) {
   const auto waiting =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.id == id; });
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const Sequence& w) { return w.id == id; });
   if (waiting != waiting_.end()) {
     waiting_.erase(waiting);
     ++counters_.cancelled;
@@ -56,174 +77,106 @@ void Scheduler::cancel(JobId id) {
     ++counters_.cancelled;
     return;
   }
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    Slot& slot = slots_[i];
-    if (slot && slot->id == id) {
-      slot.reset();
-      std::erase(by_age_, static_cast<int>(i));
-      ++counters_.cancelled;
-      return;
-    }
+  const auto running = std::find_if(order_.begin(), order_.end(),
+                                    [&](int slot) { return sequence_at(slot).id == id; });
+  if (running != order_.end()) {
+    leave(*running);
+    ++counters_.cancelled;
   }
 }
 
 bool Scheduler::has_work() const { return running() > 0 || !waiting_.empty(); }
 
-int Scheduler::running() const {
-  return static_cast<int>(slots_.size()) - free_slots() + (embedding_ ? 1 : 0);
-}
+int Scheduler::free_slots() const { return limits_.slots - static_cast<int>(order_.size()); }
 
-int Scheduler::free_slots() const {
-  return static_cast<int>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot; }));
-}
-
-int Scheduler::kv_tokens() const {
-  int tokens = 0;
-  for (const Slot& slot : slots_) {
-    tokens += slot ? slot->evaluated : 0;
-  }
-  return tokens;
-}
-
-const Batch& Scheduler::plan() {
-  TDN_ASSERT(!in_step_);
-  batch_ = {};
-  admit();
-  if (!plan_embedding()) {
-    plan_decodes();
-    plan_prefills();
-  }
-  in_step_ = !batch_.empty();
-  return batch_;
-}
-
-// A waiting embedding does not keep the generations behind it waiting: they go to the free slots.
-void Scheduler::admit() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i]) {
-      continue;
-    }
-    const auto next = std::find_if(waiting_.begin(), waiting_.end(),
-                                   [](const Waiting& waiting) { return !waiting.job.embed; });
-    if (next == waiting_.end()) {
-      return;
-    }
-    batch_.starts.push_back({static_cast<int>(i), next->job.sampling});
-    TextGate gate(next->job.stops);
-    slots_[i].emplace(Sequence{next->id, std::move(next->job), std::move(gate)});
-    by_age_.push_back(static_cast<int>(i));
-    waiting_.erase(next);
-  }
-}
-
-bool Scheduler::plan_embedding() {
-  const auto next = std::find_if(waiting_.begin(), waiting_.end(),
-                                 [](const Waiting& waiting) { return waiting.job.embed; });
-  const bool others = free_slots() < limits_.slots;
-  if (next == waiting_.end() || (embedded_last_ && others)) {
-    embedded_last_ = false;
-    return false;
-  }
-  embedding_ = std::move(*next);
-  waiting_.erase(next);
-  batch_.embed = embedding_->job.prompt;
-  embedded_last_ = true;
-  return true;
-}
-
-void Scheduler::plan_decodes() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    Slot& slot = slots_[i];
-    if (slot && slot->generated > 0) {
-      batch_.entries.push_back({static_cast<int>(i), slot->last, slot->evaluated, true});
-    }
-  }
-  batch_.decodes = static_cast<int>(batch_.entries.size());
-}
-
-void Scheduler::plan_prefills() {
-  int room = limits_.batch_tokens - batch_.decodes;
-  for (const int index : by_age_) {
-    const Slot& slot = slots_[static_cast<std::size_t>(index)];
-    TDN_ASSERT(slot.has_value());
-    const Sequence& sequence = *slot;
-    const int length = static_cast<int>(sequence.job.prompt.size());
-    const int end = std::min(length, sequence.evaluated + room);
-    for (int position = sequence.evaluated; position < end; ++position) {
-      const Token token = sequence.job.prompt[static_cast<std::size_t>(position)];
-      batch_.entries.push_back({index, token, position, position + 1 == length});
-    }
-    room -= end - sequence.evaluated;
-    if (room == 0) {
-      return;
-    }
-  }
+Scheduler::Sequence& Scheduler::sequence_at(int slot) {
+  Slot& sequence = at(slot);
+  TDN_ASSERT(sequence.has_value());
+  return *sequence;
 }
 
 void Scheduler::complete(const StepResult& result, Duration took) {
   TDN_ASSERT(in_step_);
   in_step_ = false;
-  ++counters_.steps;
-  const bool prefill = batch_.prefills() > 0 || !batch_.embed.empty();
-  counters_.prefill_steps += prefill ? 1U : 0U;
-  (prefill ? counters_.prefill_time : counters_.decode_time) += took;
+  count_step(took);
   if (!batch_.embed.empty()) {
     finish_embedding(result);
     return;
   }
-  counters_.prompt_tokens += static_cast<std::uint64_t>(batch_.prefills());
   std::size_t sample = 0;
-  for (const Entry& entry : batch_.entries) {
-    Slot& slot = slots_[static_cast<std::size_t>(entry.slot)];
-    if (slot) {
+  for (std::size_t i = 0; i < batch_.entries.size(); ++i) {
+    const Entry& entry = batch_.entries[i];
+    const bool last = i + 1 == batch_.entries.size() || batch_.entries[i + 1].slot != entry.slot;
+    if (Slot& slot = at(entry.slot); slot && last) {
       slot->evaluated = entry.position + 1;
+      slot->reached = std::max(slot->reached, slot->evaluated);
+      memory_->hold(entry.slot,
+                    std::span(slot->tokens).first(static_cast<std::size_t>(slot->evaluated)),
+                    slot->prompt);
     }
     if (entry.sample) {
       TDN_ASSERT(sample < result.sampled.size());
-      take_token(slot, result.sampled[sample++]);
+      take_token(entry.slot, result.sampled[sample++]);
     }
   }
-  std::erase_if(by_age_, [&](int index) {
-    const Slot& slot = slots_[static_cast<std::size_t>(index)];
-    return !slot || slot->generated > 0;
-  });
 }
 
-void Scheduler::take_token(Slot& slot, Token token) {
+void Scheduler::count_step(Duration took) {
+  ++counters_.steps;
+  const bool prefill = batch_.prefills() > 0 || !batch_.embed.empty();
+  counters_.prefill_steps += prefill ? 1U : 0U;
+  (prefill ? counters_.prefill_time : counters_.decode_time) += took;
+  const std::uint64_t prompt = batch_.embed.size() + static_cast<std::uint64_t>(fresh_prompt_);
+  counters_.prompt_tokens += prompt;
+  counters_.recomputed_tokens += static_cast<std::uint64_t>(recomputed_);
+  if (prefill) {
+    prefill_rate_.add(prompt, took);
+  }
+  if (batch_.decodes > 0) {
+    decode_rate_.add(static_cast<std::uint64_t>(batch_.decodes), took);
+  }
+}
+
+void Scheduler::take_token(int index, Token token) {
+  Slot& slot = at(index);
   if (!slot) {  // cancelled during the step
     ++counters_.discarded_tokens;
     return;
   }
   if (vocabulary_.ends_generation(token)) {
-    finish(slot, Finish::kStop);
+    finish(index, Finish::kStop);
     return;
   }
   ++counters_.generation_tokens;
-  slot->last = token;
+  slot->tokens.push_back(token);
   ++slot->generated;
   const std::string text = slot->gate.push(vocabulary_.piece(token));
   slot->job.listener->on_token(text, slot->generated);
   if (slot->gate.stopped()) {
-    finish(slot, Finish::kStop);
+    finish(index, Finish::kStop);
   } else if (slot->generated == slot->job.max_tokens) {
-    finish(slot, Finish::kLength);
+    finish(index, Finish::kLength);
   }
 }
 
 // A stop string may complete in the text that was held until the end.
-void Scheduler::finish(Slot& slot, Finish finish) {
-  TDN_ASSERT(slot.has_value());
-  const std::string text = slot->gate.finish();
-  const Finish reason = slot->gate.stopped() ? Finish::kStop : finish;
+void Scheduler::finish(int index, Finish finish) {
+  Sequence& sequence = sequence_at(index);
+  const std::string text = sequence.gate.finish();
+  const Finish reason = sequence.gate.stopped() ? Finish::kStop : finish;
   ++(reason == Finish::kStop ? counters_.finished_stop : counters_.finished_length);
-  JobListener* listener = slot->job.listener;
-  slot.reset();
+  JobListener* listener = sequence.job.listener;
+  leave(index);
   listener->on_finish(reason, text);
 }
 
+void Scheduler::leave(int slot) {
+  memory_->release(slot);
+  at(slot).reset();
+  std::erase(order_, slot);
+}
+
 void Scheduler::finish_embedding(const StepResult& result) {
-  counters_.prompt_tokens += batch_.embed.size();
   if (!embedding_) {  // cancelled during the step
     return;
   }
@@ -242,12 +195,11 @@ void Scheduler::abort(const Error& error) {
     embedding_.reset();
   }
   for (const Entry& entry : batch_.entries) {
-    Slot& slot = slots_[static_cast<std::size_t>(entry.slot)];
-    if (slot) {
+    if (Slot& slot = at(entry.slot)) {
       listeners.push_back(slot->job.listener);
-      slot.reset();
-      std::erase(by_age_, entry.slot);
+      leave(entry.slot);
     }
+    memory_->forget(entry.slot);  // also what a job held that was cancelled during the step
   }
   counters_.failed += listeners.size();
   for (JobListener* listener : listeners) {

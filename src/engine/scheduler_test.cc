@@ -7,7 +7,9 @@
 
 #include <map>
 
+#include "engine/block_memory.h"
 #include "engine/simulated.h"
+#include "engine/slot_memory.h"
 
 namespace tdn::engine {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 using testing::HasSubstr;
 
 struct Client final : JobListener {
+  void on_admitted(int cached) override { EXPECT_EQ(std::exchange(cached_tokens, cached), -1); }
   void on_token(std::string_view certain, int tokens) override {
     text += certain;
     EXPECT_EQ(tokens, completion_tokens + 1);
@@ -35,6 +38,7 @@ struct Client final : JobListener {
   }
 
   std::string text;
+  int cached_tokens = -1;
   int completion_tokens = 0;
   std::optional<Finish> finish;
   std::vector<float> embedding;
@@ -45,7 +49,12 @@ struct Client final : JobListener {
 // A scheduler over the simulated model, driven by hand.
 struct Bench {
   explicit Bench(SchedulerLimits limits, Timing settings = endless())
-      : timing(std::move(settings)), model(timing), scheduler(limits, vocabulary) {}
+      : Bench(limits, std::make_unique<SlotMemory>(limits.slots, limits.context, true),
+              std::move(settings)) {}
+  Bench(SchedulerLimits limits, std::unique_ptr<KvMemory> memory, Timing settings = endless())
+      : timing(std::move(settings)),
+        model(timing),
+        scheduler(limits, vocabulary, std::move(memory)) {}
 
   static Timing endless() {
     Timing timing;
@@ -93,7 +102,7 @@ TEST(Scheduler, GeneratesUntilTheTokenLimit) {
   EXPECT_EQ(counters.generation_tokens, 5U);
   EXPECT_EQ(counters.steps, 5U);  // the prompt's step draws the first
   EXPECT_EQ(counters.prefill_steps, 1U);
-  EXPECT_EQ(bench.scheduler.kv_tokens(), 0);
+  EXPECT_EQ(bench.scheduler.kv().used, 0);
 }
 
 TEST(Scheduler, TheModelsOwnEndIsNotCounted) {
@@ -222,9 +231,9 @@ TEST(Scheduler, CancellingStopsAJobWhereverItIs) {
   Client reading;  // in the middle of its prompt
   const JobId third = bench.submit(reading, std::string(400, 'x'), 5);
   bench.step();
-  EXPECT_EQ(bench.scheduler.kv_tokens(), 8);
+  EXPECT_EQ(bench.scheduler.kv().used, 8);
   bench.scheduler.cancel(third);
-  EXPECT_EQ(bench.scheduler.kv_tokens(), 0);
+  EXPECT_EQ(bench.scheduler.kv().used, 0);
   bench.scheduler.cancel(third);  // ended: nothing happens
   EXPECT_EQ(bench.scheduler.counters().cancelled, 3U);
   EXPECT_EQ(running.ends + waiting.ends + reading.ends, 0);
@@ -281,6 +290,111 @@ TEST(Scheduler, AFailedStepEndsItsJobsAndNoOthers) {
   EXPECT_EQ(bench.scheduler.counters().failed, 1U);
 }
 
+TEST(Scheduler, WhatIsInMemoryIsNotEvaluatedAgain) {
+  Bench bench({.slots = 2});
+  const std::string prompt(400, 'x');  // 100 tokens
+  Client first;
+  bench.submit(first, prompt, 5);
+  bench.run();
+  EXPECT_EQ(first.cached_tokens, 0);
+  EXPECT_EQ(bench.scheduler.kv().cached, 100);
+  const std::uint64_t before = bench.scheduler.counters().prompt_tokens;
+
+  Client second;
+  bench.submit(second, prompt, 5);
+  bench.run();
+  EXPECT_EQ(second.cached_tokens, 98);
+  EXPECT_EQ(bench.scheduler.counters().prompt_tokens - before, 2U);
+  EXPECT_EQ(second.text, first.text);
+  EXPECT_EQ(bench.scheduler.counters().prefix_queries, 200U);
+  EXPECT_EQ(bench.scheduler.counters().prefix_hits, 98U);
+}
+
+TEST(Scheduler, APromptsPartsAreNeverTooShort) {
+  for (int length = 1; length <= 30; ++length) {
+    Bench bench({.slots = 4, .batch_tokens = 6, .least_part = 2});
+    std::array<Client, 4> clients;
+    for (std::size_t i = 0; i < 3; ++i) {
+      bench.submit(clients[i], "four", 40);
+    }
+    bench.step();
+    bench.submit(clients[3], std::string(static_cast<std::size_t>(4 * length), 'x'), 1);
+    while (clients[3].ends == 0) {
+      const Batch& batch = bench.scheduler.plan();
+      ASSERT_LE(batch.entries.size(), 6U);
+      const auto part = std::count_if(batch.entries.begin() + batch.decodes, batch.entries.end(),
+                                      [](const Entry& entry) { return entry.slot == 3; });
+      ASSERT_TRUE(part >= 2 || length == 1) << length;
+      bench.scheduler.complete(*bench.model.step(batch), {});
+    }
+  }
+}
+
+// Blocks for 64 tokens: two sequences of 48 do not fit side by side.
+std::unique_ptr<KvMemory> scarce_memory(int slots) {
+  return std::make_unique<BlockMemory>(
+      BlockMemory::Size{.slots = slots, .blocks = 16, .block_tokens = 4}, true);
+}
+
+TEST(Scheduler, WaitsForMemory) {
+  const SchedulerLimits limits{.slots = 4, .context = 64, .batch_tokens = 128};
+  Bench bench(limits, scarce_memory(4));
+  std::array<Client, 3> clients;
+  bench.submit(clients[0], std::string(160, 'a'), 1);
+  bench.submit(clients[1], std::string(160, 'b'), 1);
+  bench.submit(clients[2], "c", 1);  // would fit, but the one before it came first
+  bench.step();
+  EXPECT_EQ(clients[0].ends, 1);
+  EXPECT_EQ(clients[1].cached_tokens, -1);
+  EXPECT_EQ(clients[2].cached_tokens, -1);
+  EXPECT_EQ(bench.scheduler.waiting(), 2);
+  bench.step();
+  EXPECT_EQ(clients[1].ends + clients[2].ends, 2);
+}
+
+TEST(Scheduler, TheYoungestGivesWayAndGoesOnAsIfNothingHadHappened) {
+  const SchedulerLimits limits{.slots = 4, .context = 64};
+  std::array<std::string, 3> alone;
+  for (std::size_t i = 0; i < 3; ++i) {
+    Bench bench(limits, scarce_memory(4));
+    Client client;
+    bench.submit(client, std::string(40, static_cast<char>('a' + i)), 40);
+    bench.run();
+    alone[i] = client.text;
+  }
+  Bench bench(limits, scarce_memory(4));
+  std::array<Client, 3> together;
+  for (std::size_t i = 0; i < 3; ++i) {
+    bench.submit(together[i], std::string(40, static_cast<char>('a' + i)), 40);
+  }
+  bench.run();
+  const Counters& counters = bench.scheduler.counters();
+  EXPECT_GT(counters.preempted, 0U);
+  EXPECT_GT(counters.recomputed_tokens, 0U);
+  EXPECT_EQ(counters.prompt_tokens, 30U);
+  EXPECT_EQ(counters.generation_tokens, 120U);
+  EXPECT_EQ(counters.finished_length, 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(together[i].text, alone[i]);
+  }
+  EXPECT_EQ(bench.scheduler.kv().used, 0);
+}
+
+TEST(Scheduler, RatesAreOverTheTimeOfSteps) {
+  Bench bench({.slots = 1});
+  Client client;
+  bench.submit(client, std::string(200, 'x'), 3);  // 50 tokens
+  const auto step = [&](Duration took) {
+    const Batch& batch = bench.scheduler.plan();
+    bench.scheduler.complete(*bench.model.step(batch), took);
+  };
+  step(std::chrono::milliseconds(100));
+  step(std::chrono::milliseconds(20));
+  step(std::chrono::milliseconds(20));
+  EXPECT_NEAR(bench.scheduler.prefill_rate().per_second(), 500, 1);
+  EXPECT_NEAR(bench.scheduler.decode_rate().per_second(), 50, 0.1);
+}
+
 // Whatever arrives and leaves when: nobody is forgotten, texts do not depend on the neighbours, and
 // the counters equal what listeners were told.
 RC_GTEST_PROP(Scheduler, AnyScheduleKeepsTheBooks, ()) {
@@ -288,7 +402,10 @@ RC_GTEST_PROP(Scheduler, AnyScheduleKeepsTheBooks, ()) {
                                   .queue = *rc::gen::inRange(0, 4),
                                   .context = 64,
                                   .batch_tokens = *rc::gen::inRange(5, 20)};
-  Bench bench(limits);
+  // The memory of libllama, or one that is too small for all slots.
+  const bool scarce = *rc::gen::arbitrary<bool>();
+  Bench bench(limits, scarce ? scarce_memory(limits.slots)
+                             : std::make_unique<SlotMemory>(limits.slots, limits.context, true));
   std::map<std::pair<int, int>, std::string> alone;  // (prompt, tokens) → text
   std::deque<Client> clients;
   std::map<JobId, std::pair<Client*, std::pair<int, int>>> live;
@@ -337,7 +454,17 @@ RC_GTEST_PROP(Scheduler, AnyScheduleKeepsTheBooks, ()) {
   RC_ASSERT(counters.finished_length == kept.size());
   RC_ASSERT(counters.cancelled == cancelled);
   RC_ASSERT(counters.overloaded == refused);
-  RC_ASSERT(bench.scheduler.kv_tokens() == 0);
+  RC_ASSERT(bench.scheduler.kv().used == 0);
+  std::uint64_t cached = 0;
+  std::uint64_t prompts = 0;
+  for (const auto& [client, what] : kept) {
+    cached += static_cast<std::uint64_t>(client->cached_tokens);
+    prompts += static_cast<std::uint64_t>(1 + what.first * 5);
+  }
+  if (cancelled == 0) {
+    RC_ASSERT(counters.prompt_tokens == prompts - cached);
+    RC_ASSERT(counters.prefix_hits == cached);
+  }
 }
 
 TEST(Simulated, AContinuedAnswerGoesOnAsIfNeverCut) {

@@ -143,12 +143,24 @@ io::Task<> Service::post(Connection& connection, std::string path) {
   }
   ApiResult<Request> request =
       path == "/v1/completions" ? read_completion(*body) : read_chat(*body);
+  if (request && !join_partition(connection.head(), *request)) {
+    request = tl::unexpected(Refusal{
+        Error(Code::kInvalidRequest, "tdn-cache-partition must be at most 128 bytes; shorten it")});
+  }
   if (!request) {
     co_await send_error(connection, std::move(request).error());
     co_return;
   }
   connection.release_request();
   co_await generate(connection, *std::move(request));
+}
+
+// What the gateway says stands before what the client says, so that no client reaches another's.
+bool Service::join_partition(const codec::RequestHead& head, Request& request) {
+  const std::string_view partition = head.find("tdn-cache-partition").value_or("");
+  std::string& whole = request.settings.partition;
+  whole = fmt::format("{}\n{}", partition, whole);
+  return partition.size() <= 128;
 }
 
 io::Task<> Service::tokenize(Connection& connection, std::string_view body) {

@@ -53,6 +53,7 @@ class Service final : public http::Handler {
   [[nodiscard]] ApiResult<void> check_model(std::string_view asked) const;
   [[nodiscard]] ApiResult<std::vector<Token>> tokens_of(const Prompt& prompt, bool parse_special,
                                                         int most, std::string param) const;
+  [[nodiscard]] static bool join_partition(const codec::RequestHead& head, Request& request);
   [[nodiscard]] Job job_for(const Request& request, std::size_t index) const;
   [[nodiscard]] AnswerWriter writer_for(const Request& request);
 

@@ -101,6 +101,7 @@ Job Service::job_for(const Request& request, std::size_t index) const {
   job.max_tokens = std::min(request.settings.max_tokens.value_or(room), room);
   job.sampling = request.settings.sampling;
   job.stops = request.settings.stops;
+  job.partition = request.settings.partition;
   return job;
 }
 
@@ -149,6 +150,7 @@ io::Task<> Service::answer_whole(Connection& connection, const Request& request,
       co_return;
     }
     usage.prompt_tokens += request.prompts[i].size();
+    usage.cached_tokens += static_cast<std::uint64_t>(generation.cached_tokens());
     usage.completion_tokens += static_cast<std::uint64_t>(generation.completion_tokens());
     choices.push_back({generation.take_text(), generation.finish()});
   }
@@ -220,13 +222,17 @@ class Service::StreamState {
 
   // What an event of one choice tells, as other engines do: that choice alone.
   [[nodiscard]] Usage usage_of(std::size_t index) const {
-    return {request_.prompts[index].size(), static_cast<std::uint64_t>(sent_[index].tokens)};
+    return {.prompt_tokens = request_.prompts[index].size(),
+            .cached_tokens = static_cast<std::uint64_t>(generations_[index].cached_tokens()),
+            .completion_tokens = static_cast<std::uint64_t>(sent_[index].tokens)};
   }
   [[nodiscard]] Usage usage() const {
     Usage sum;
     for (std::size_t i = 0; i < sent_.size(); ++i) {
-      sum.prompt_tokens += request_.prompts[i].size();
-      sum.completion_tokens += static_cast<std::uint64_t>(sent_[i].tokens);
+      const Usage one = usage_of(i);
+      sum.prompt_tokens += one.prompt_tokens;
+      sum.cached_tokens += one.cached_tokens;
+      sum.completion_tokens += one.completion_tokens;
     }
     return sum;
   }

@@ -198,6 +198,73 @@ TEST_F(ServiceTest, StreamsRoleTextReasonUsageDone) {
   EXPECT_EQ(events[6], "[DONE]");
 }
 
+// 5 blocks of 16 tokens and a rest.
+std::string long_chat(const std::string& members = "") {
+  return R"({"model":"m","messages":[{"role":"user","content":")" + std::string(320, 'x') + "\"}]" +
+         members + R"(,"max_tokens":2})";
+}
+
+TEST_F(ServiceTest, TellsWhatWasReusedOfThePromptWhereverUsageIsTold) {
+  const auto cached = [&](const std::string& answer) {
+    return text_at(body_of(answer), "/usage/prompt_tokens_details/cached_tokens");
+  };
+  EXPECT_EQ(cached(post("/v1/chat/completions", long_chat())), "0");
+  const double read = metric("tdn_engine_prompt_tokens_total");
+  EXPECT_EQ(cached(post("/v1/chat/completions", long_chat())), "80");
+  EXPECT_EQ(metric("tdn_engine_prompt_tokens_total") - read, 87 - 80);
+  EXPECT_EQ(metric("tdn_engine_prefix_query_tokens_total"), 2 * 87);
+  EXPECT_EQ(metric("tdn_engine_prefix_hit_tokens_total"), 80);
+  EXPECT_EQ(metric("tdn_engine_kv_used_tokens"), 0);
+  EXPECT_EQ(metric("tdn_engine_kv_cached_tokens"), 80);
+
+  const std::vector<std::string> events =
+      events_of(post("/v1/chat/completions",
+                     long_chat(R"(,"stream":true,"stream_options":{"include_usage":true})")));
+  ASSERT_GE(events.size(), 2U);
+  EXPECT_EQ(
+      text_at(json::parse(events[events.size() - 2]), "/usage/prompt_tokens_details/cached_tokens"),
+      "80");
+  const std::vector<std::string> continuous = events_of(
+      post("/v1/chat/completions",
+           long_chat(R"(,"stream":true,"stream_options":{"continuous_usage_stats":true})")));
+  EXPECT_EQ(text_at(json::parse(continuous.front()), "/usage/prompt_tokens_details/cached_tokens"),
+            "80");
+
+  const std::string two = R"({"model":"m","prompt":[")" + std::string(80, 'a') + R"(",")" +
+                          std::string(160, 'b') + R"("],"max_tokens":1})";
+  EXPECT_EQ(cached(post("/v1/completions", two)), "0");
+  EXPECT_EQ(cached(post("/v1/completions", two)), std::to_string(16 + 32));
+}
+
+TEST_F(ServiceTest, PromptsOfAnotherPartitionAreNotReused) {
+  const auto ask_as = [&](const std::string& header, const std::string& members) {
+    const std::string body = long_chat(members);
+    return text_at(
+        body_of(ask("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + header +
+                    "content-length: " + std::to_string(body.size()) + "\r\n\r\n" + body)),
+        "/usage/prompt_tokens_details/cached_tokens");
+  };
+  const std::string a = "tdn-cache-partition: a\r\n";
+  EXPECT_EQ(ask_as(a, ""), "0");
+  EXPECT_EQ(ask_as(a, ""), "80");
+  EXPECT_EQ(ask_as("tdn-cache-partition: b\r\n", ""), "0");
+  EXPECT_EQ(ask_as("", R"(,"cache_salt":"a")"), "0");
+  EXPECT_EQ(ask_as("", R"(,"cache_salt":"a\n")"), "0");
+  EXPECT_EQ(ask_as(a, R"(,"cache_salt":"s")"), "0");
+  EXPECT_EQ(ask_as(a, R"(,"cache_salt":"s")"), "80");
+  EXPECT_EQ(ask_as("", R"(,"cache_salt":"a")"), "80");
+}
+
+TEST_F(ServiceTest, RefusesAnOverlongPartition) {
+  EXPECT_THAT(
+      post("/v1/chat/completions", long_chat(R"(,"cache_salt":")" + std::string(257, 's') + "\"")),
+      HasSubstr("cache_salt must be a string of at most 256 bytes"));
+  EXPECT_THAT(ask("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntdn-cache-partition: " +
+                  std::string(129, 'p') + "\r\ncontent-length: " + std::to_string(chat().size()) +
+                  "\r\n\r\n" + chat()),
+              HasSubstr("tdn-cache-partition must be at most 128 bytes"));
+}
+
 TEST_F(ServiceTest, AnEventLeavesWithEveryToken) {
   const std::unique_ptr<io::Stream> client =
       send(request_of("/v1/chat/completions",

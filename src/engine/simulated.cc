@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "engine/block_memory.h"
+
 namespace tdn::engine {
 namespace {
 
@@ -109,13 +111,23 @@ bool SimulatedVocabulary::ends_generation(Token token) const { return token == k
 
 Token SimulatedVocabulary::size() const { return kSize; }
 
+std::unique_ptr<KvMemory> make_block_memory(const Timing& timing) {
+  return std::make_unique<BlockMemory>(
+      BlockMemory::Size{
+          .slots = timing.slots, .blocks = timing.kv_blocks(), .block_tokens = timing.block_tokens},
+      timing.prefix_cache);
+}
+
 SimulatedModel::SimulatedModel(const Timing& timing)
     : timing_(timing), sequences_(static_cast<std::size_t>(timing.slots)) {}
 
 Result<StepResult> SimulatedModel::step(const Batch& batch) {
   for (const Batch::Start& start : batch.starts) {
-    sequences_[static_cast<std::size_t>(start.slot)] = {start.sampling.seed.value_or(timing_.seed),
-                                                        0};
+    Sequence& sequence = sequences_[static_cast<std::size_t>(start.slot)];
+    sequence = {start.sampling.seed.value_or(timing_.seed), 0};
+    for (const Token token : start.reused) {
+      sequence.state = next_state(sequence.state, token);
+    }
   }
   StepResult result;
   if (!batch.embed.empty()) {

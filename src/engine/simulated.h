@@ -12,8 +12,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "engine/kv_memory.h"
 #include "engine/model.h"
 #include "engine/timing.h"
 
@@ -29,6 +31,9 @@ class SimulatedVocabulary final : public Vocabulary {
   [[nodiscard]] bool ends_generation(Token token) const override;
   [[nodiscard]] Token size() const override;
 };
+
+// Its key-value memory, of the size that `timing` says.
+[[nodiscard]] std::unique_ptr<KvMemory> make_block_memory(const Timing& timing);
 
 class SimulatedModel final : public Model {
  public:

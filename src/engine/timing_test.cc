@@ -1,11 +1,13 @@
 #include "engine/timing.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace tdn::engine {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 
 std::string error_of(std::string_view yaml) {
   const Result<Timing> timing = parse_timing(yaml, "t.yaml");
@@ -48,6 +50,35 @@ TEST(Timing, NamesThePlaceOfWhatIsWrong) {
   EXPECT_NE(error_of("slots: 8\n---\nslots: 4"), "");
 }
 
+TEST(Timing, ReadsTheMemory) {
+  const Result<Timing> timing = parse_timing(
+      "contextLength: 100\nslots: 3\nkv: {blockTokens: 16, prefixCache: false}\n", "t.yaml");
+  ASSERT_TRUE(timing) << timing.error().detail();
+  EXPECT_EQ(timing->kv_blocks(), 21);  // seven for each
+  EXPECT_FALSE(timing->prefix_cache);
+  EXPECT_EQ(parse_timing("kv: {tokens: 8200}", "t.yaml")->kv_blocks(), 512);
+  EXPECT_EQ(error_of("kv: {tokens: 8000}"),
+            "t.yaml: kv.tokens (8000) must hold at least one contextLength (8192), or a request "
+            "could never end");
+  EXPECT_EQ(error_of("kv: {prefixCache: maybe}"),
+            "t.yaml:1:19: kv.prefixCache must be true or false");
+  EXPECT_NE(error_of("slots: 4096\ncontextLength: 16777216\nbatchTokens: 4096"), "");
+}
+
+TEST(Timing, AProfileSetsDefaultsAndCosts) {
+  const Result<Timing> timing = parse_timing("profile: h100_llama8b\nslots: 64\n", "t.yaml");
+  ASSERT_TRUE(timing) << timing.error().detail();
+  EXPECT_EQ(timing->slots, 64);
+  EXPECT_EQ(timing->context_length, 32768);
+  EXPECT_EQ(timing->batch_tokens, 2048);
+  Batch batch;
+  batch.entries = {{.slot = 0, .position = 0, .sample = true}};
+  EXPECT_EQ(step_time(*timing, batch), step_time(*find_profile("h100_llama8b"), batch));
+  EXPECT_THAT(error_of("profile: h100"), HasSubstr("t.yaml:1:10: profile must be one of rtx4090"));
+  EXPECT_EQ(error_of("profile: h100_llama8b\ndecode: {base: 1}"),
+            "t.yaml:2:9: a profile has these costs already; give the one or the other");
+}
+
 TEST(Timing, AStepCostsWhatTheModelSays) {
   Timing timing;
   timing.prefill_base_seconds = 1;
@@ -58,6 +89,7 @@ TEST(Timing, AStepCostsWhatTheModelSays) {
   timing.decode_kv_token_seconds = 0.00001;
 
   Batch prefill;
+  prefill.starts.resize(1);
   prefill.entries = {{.slot = 0, .position = 0}, {.slot = 0, .position = 1, .sample = true}};
   EXPECT_EQ(step_time(timing, prefill), 1020ms + 100us);
 

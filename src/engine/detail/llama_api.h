@@ -28,6 +28,7 @@ namespace tdn::engine {
   X(llama_log_set)                       \
   X(llama_max_parallel_sequences)        \
   X(llama_memory_clear)                  \
+  X(llama_memory_seq_cp)                 \
   X(llama_memory_seq_rm)                 \
   X(llama_model_chat_template)           \
   X(llama_model_default_params)          \
@@ -36,6 +37,8 @@ namespace tdn::engine {
   X(llama_model_has_decoder)             \
   X(llama_model_has_encoder)             \
   X(llama_model_is_diffusion)            \
+  X(llama_model_is_hybrid)               \
+  X(llama_model_is_recurrent)            \
   X(llama_model_load_from_file)          \
   X(llama_model_n_ctx_train)             \
   X(llama_model_n_embd)                  \
