@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   const auto chat = tdn::engine::parse_chat_request(body);
   if (chat) {
-    TDN_ASSERT(!chat->chat.messages.empty() && chat->settings.stops.size() <= 4);
+    TDN_ASSERT(!chat->chat.messages.empty() && chat->settings.stops.size() <= 4 &&
+               chat->settings.partition.size() <= 256);
   }
   check(chat);
   const auto completion = tdn::engine::parse_completion_request(body);

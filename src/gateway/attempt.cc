@@ -7,6 +7,7 @@
 
 #include "base/fixed_vector.h"
 #include "gateway/catalogue.h"
+#include "gateway/leg.h"
 #include "io/loop.h"
 
 namespace tdn::gateway {
@@ -17,10 +18,23 @@ constexpr std::size_t kHeadRoom = 1024;
 // What is the request's own: path, accept, ids, length.
 constexpr std::size_t kVariableRoom = 512;
 
+// Our own engine reuses prompts between requests of one partition only; one tenant's is its uid.
+// So `cached_tokens` never tells a tenant what another one asked.
+void write_partition(const Request& request, codec::HeadWriter& head) {
+  for (const meter::Owner& owner : owners_of(request)) {
+    if (owner.kind == meter::OwnerKind::kTenant) {
+      std::array<char, 36> text;
+      to_chars(owner.uid, text);
+      head.field("tdn-cache-partition", std::string_view(text.data(), text.size()));
+    }
+  }
+}
+
 // The head of the request to the engine. Of the client's fields only those that mean something to
 // an engine are passed on: never its key, never hop-by-hop fields.
-Result<std::string_view> write_head(const Request& request, const Catalogue::EngineHead& common,
-                                    std::size_t body_bytes, std::span<char> buffer) {
+Result<std::string_view> write_head(const Request& request, const domain::Endpoint& endpoint,
+                                    const Catalogue::EngineHead& common, std::size_t body_bytes,
+                                    std::span<char> buffer) {
   codec::HeadWriter head(buffer);
   head.raw(common.start).raw(request.path).raw(common.fields);
   head.raw(request.scan.stream ? "accept: text/event-stream\r\nx-request-id: "
@@ -28,6 +42,9 @@ Result<std::string_view> write_head(const Request& request, const Catalogue::Eng
   head.raw(request.id_view()).raw("\r\n");
   if (!request.trace_parent.empty()) {
     head.field("traceparent", request.trace_parent);
+  }
+  if (endpoint.kind == domain::EngineKind::kTdn) {
+    write_partition(request, head);
   }
   return head.framing({codec::BodyKind::kLength, body_bytes}).finish();
 }
@@ -46,7 +63,7 @@ io::MaybeTask<Result<void>> send(const Request& request, http::Exchange& exchang
     large.resize(size);
     room = large;
   }
-  const Result<std::string_view> head = write_head(request, common, body.size(), room);
+  const Result<std::string_view> head = write_head(request, endpoint, common, body.size(), room);
   if (!head) {
     return fail(head.error());
   }
