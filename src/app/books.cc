@@ -1,14 +1,19 @@
-// `tdn usage` and `tdn journal`: commands that read books.
+// `tdn usage`, `tdn requests` and `tdn journal`: commands that read books and logs.
 #include <iostream>
 
 #include "app/roles.h"
 #include "cli/journal.h"
+#include "cli/requests.h"
 #include "cli/usage.h"
 
 namespace tdn::app {
 
 int run(const UsageCommand& command) {
   return cli::usage(command.options, io::system_disk(), std::cout, std::cerr);
+}
+
+int run(const RequestsCommand& command) {
+  return cli::requests(command.options, io::system_disk(), std::cout, std::cerr);
 }
 
 int run(const JournalCommand& command) {

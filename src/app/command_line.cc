@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "app/declared.h"
 #include "http/fetch.h"
 
 namespace tdn::app {
@@ -19,6 +20,7 @@ constexpr const char* kExamples = R"(Examples:
   tdn edge --manifests DIR --state DIR
                                   one edge, from manifests that you wrote
   tdn usage --by key              what was used, exactly, and what it costs
+  tdn explain -m MODEL            who would serve a request, and why
   tdn COMMAND --help              what a command takes
 
 Exit status: 0 done, 1 failed, 2 wrong use.)";
@@ -39,12 +41,6 @@ Result<io::Address> loopback_address(std::string_view flag, const std::string& t
   }
   return *address;
 }
-
-// One subcommand's flags, and how they become its command once all are read.
-struct Declared {
-  CLI::App* app = nullptr;
-  std::function<Result<Command>()> finish;
-};
 
 void add_count(CLI::App& app, const std::string& flag, int& count, const std::string& what,
                int least, int most) {
@@ -465,12 +461,16 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   const Declared edge = declare_edge(root);
   const Declared engine = declare_engine(root);
   const Declared usage = declare_usage(root, environment);
+  const Declared requests = declare_requests(root, environment);
+  const Declared explain = declare_explain(root, environment);
   CLI::App& journal = declare_journals(root);
   const std::vector<Declared> all = {up,
                                      edge,
                                      engine,
                                      declare_quantize(*engine.app),
                                      usage,
+                                     requests,
+                                     explain,
                                      declare_journal(journal, true),
                                      declare_journal(journal, false),
                                      declare_key_new(root),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/key.h"
+#include "cli/requests.h"
 #include "cli/usage.h"
 #include "codec/ed25519.h"
 #include "engine/llama_model.h"
@@ -64,6 +65,23 @@ struct UsageCommand {
   cli::UsageOptions options;
 };
 
+// `tdn requests`.
+struct RequestsCommand {
+  cli::RequestsOptions options;
+};
+
+// `tdn explain`: of a request that was served, or of one that is only asked about.
+struct ExplainCommand {
+  std::optional<cli::RecordedOptions> recorded;
+  std::string gateway;    // its URL
+  std::string body_file;  // "-": standard input; empty: made of model and prompt
+  std::string model;
+  std::string prompt;
+  std::string location;  // tdn-client-location; empty: not said
+  std::string state;     // whose demo-key is used if the environment has none
+  bool json = false;
+};
+
 // `tdn journal dump DIR`, `tdn journal check DIR`.
 struct JournalCommand {
   bool check = false;
@@ -86,8 +104,9 @@ struct ToldCommand {
   std::string text;
 };
 
-using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand,
-                             KeyNewCommand, UsageCommand, JournalCommand, SimGatewayCommand>;
+using Command =
+    std::variant<ToldCommand, UpCommand, EdgeCommand, EngineCommand, QuantizeCommand, KeyNewCommand,
+                 UsageCommand, RequestsCommand, ExplainCommand, JournalCommand, SimGatewayCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

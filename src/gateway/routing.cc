@@ -111,10 +111,17 @@ route::Request Routing::wanted(const Request& request, const Tried& tried, Insta
   return wanted;
 }
 
-route::Decision Routing::choose(const Request& request, const Tried& tried, Instant now) {
+Routing::Weighed Routing::weigh(const Request& request, const Tried& tried, Instant now) {
   route::Request asked = wanted(request, tried, now);
   look_up(request, now, asked.cached);
-  return route::choose(request.catalogue->table(), asked, scratch_);
+  return {asked.work, route::choose(request.catalogue->table(), asked, scratch_)};
+}
+
+route::Decision Routing::choose(const Request& request, const Tried& tried, Instant now) {
+  Weighed weighed = weigh(request, tried, now);
+  logger_.decided(request, weighed.work, weighed.decision,
+                  {beginnings_.begin(), beginnings_.size()}, now);
+  return weighed.decision;
 }
 
 Error Routing::refusal(const Request& request, const route::Decision& decision) const {
@@ -123,9 +130,12 @@ Error Routing::refusal(const Request& request, const route::Decision& decision) 
   return route::refusal(request.catalogue->table(), asked, decision);
 }
 
-void Routing::take(const Request& request, const route::Decision& decision, Leg& leg, Instant now) {
+void Routing::take(Request& request, const route::Decision& decision, Leg& leg, Instant now) {
   const route::Facts& facts = decision.all[decision.candidates.front().at];
   leg.reason = route::to_string(decision.reason);
+  request.told.reason = decision.reason;
+  request.told.endpoint = leg.endpoint.value;
+  ++request.told.attempts;
   leg.cached_tokens = facts.cached_tokens;
   leg.way_us = facts.site_us + facts.setup_us;
   leg.queued =

@@ -12,6 +12,10 @@ using namespace std::chrono_literals;
 // Unused for longer, a connection has been closed by one end or the other.
 constexpr Duration kConnectionKept = 30s;
 
+// An engine that this edge asks itself is asked each second, and what it does for others is little:
+// until then its last word is fresh.
+constexpr Duration kAskedEvery = 1500ms;
+
 std::uint32_t ms_between(Instant earlier, Instant later) {
   if (later <= earlier) {
     return 0;
@@ -28,7 +32,7 @@ void fill_load(const EndpointState& state, Instant now, Facts& facts) {
     facts.running = reported->report.running;
     facts.waiting = reported->report.waiting;
     facts.ours = reported->ours;
-    facts.age_ms = ms_between(reported->when, now);
+    facts.age_ms = ms_between(reported->when, facts.relayed ? now : now - kAskedEvery);
     if (reported->report.slots > 0) {
       facts.slots = std::min(facts.slots, reported->report.slots);
     }

@@ -60,6 +60,11 @@ struct Work {
   bool operator==(const Work&) const = default;
 };
 
+// What is assumed of an endpoint of which nothing is known (llm-d: 16 to 39 thousand prompt tokens
+// per second and endpoint).
+inline constexpr std::uint32_t kPriorPrefillNs = 50'000;
+inline constexpr std::uint32_t kPriorDecodeUs = 20'000;
+
 // The endpoint's side, as known at the moment.
 struct Facts {
   static constexpr std::uint32_t kNeverReported = UINT32_MAX;
@@ -85,11 +90,11 @@ struct Facts {
   std::uint32_t waiting = 0;
   std::uint32_t ours = 0;
   std::uint32_t age_ms = 0;
-  std::uint32_t prefill_ns = 0;     // per prompt token; never 0
-  std::uint32_t decode_us = 0;      // per token of an answer; never 0
-  std::uint32_t cached_tokens = 0;  // of the request's, expected in its cache
-  std::uint32_t pause_ms = 0;       // still to go
-  std::uint64_t input_pico = 0;     // prices per token, at most kDearest
+  std::uint32_t prefill_ns = kPriorPrefillNs;  // per prompt token; never 0
+  std::uint32_t decode_us = kPriorDecodeUs;    // per token of an answer; never 0
+  std::uint32_t cached_tokens = 0;             // of the request's, expected in its cache
+  std::uint32_t pause_ms = 0;                  // still to go
+  std::uint64_t input_pico = 0;                // prices per token, at most kDearest
   std::uint64_t cached_pico = 0;
   std::uint64_t output_pico = 0;
 
@@ -101,10 +106,6 @@ inline constexpr std::uint32_t kMostTokens = 1U << 22U;
 inline constexpr std::uint64_t kDearest = std::uint64_t{1} << 38U;
 inline constexpr std::uint32_t kMostSlots = 1U << 16U;
 
-// What is assumed of an endpoint of which nothing is known (llm-d: 16 to 39 thousand prompt tokens
-// per second and endpoint).
-inline constexpr std::uint32_t kPriorPrefillNs = 50'000;
-inline constexpr std::uint32_t kPriorDecodeUs = 20'000;
 // From this age on a report says nothing: the endpoint is taken for full.
 inline constexpr std::uint32_t kUnknownAfterMs = 10'000;
 
