@@ -93,6 +93,13 @@ io::Task<> Gateway::handle_peer(http::ServerConnection& client) {
   }
 }
 
+io::Task<> Gateway::refuse_peer(http::ServerConnection& client, Error error) {
+  Request request(client, catalogue_);
+  begin(request);
+  request.from_peer = true;
+  co_await answer_error(request, error);
+}
+
 io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {
   Request request(client, catalogue_);
   begin(request);

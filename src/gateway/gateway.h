@@ -60,6 +60,7 @@ class Gateway final : public http::Handler {
   io::Task<> refuse(http::ServerConnection& client, Error error) override;
   // A request from the peer listener (peer_handler.h); of a member only.
   io::Task<> handle_peer(http::ServerConnection& client);
+  io::Task<> refuse_peer(http::ServerConnection& client, Error error);
 
   [[nodiscard]] GatewayMetrics& metrics() { return metrics_; }
   // Closes idle upstream connections: before the end.

@@ -98,6 +98,7 @@ route::Request Routing::wanted(const Request& request, const Tried& tried, Insta
   wanted.key = request.key;
   wanted.model = request.model;
   wanted.client = request.location.country;
+  wanted.policy = request.outcome;
   wanted.tried = {tried.endpoints.begin(), tried.endpoints.size()};
   wanted.tried_sites = {tried.sites.begin(), tried.sites.size()};
   wanted.own_only = request.from_peer;

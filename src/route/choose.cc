@@ -68,6 +68,12 @@ Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, In
   return facts.own >= concurrency ? Exclusion::kFull : Exclusion::kNone;
 }
 
+const domain::Outcome& policy_of(const Table& table, const Request& request) {
+  return request.policy != nullptr
+             ? *request.policy
+             : table.snapshot().outcome(*request.key, request.model, request.client);
+}
+
 }  // namespace
 
 Objective objective_of(const domain::Key& key) {
@@ -101,7 +107,7 @@ Work usual_work(const Table& table, domain::ModelIndex model, Objective objectiv
 void gather(const Table& table, const Request& request, Scratch& scratch) {
   const domain::Snapshot& snapshot = table.snapshot();
   const domain::Model& model = snapshot[request.model];
-  const domain::Outcome& policy = snapshot.outcome(*request.key, request.model, request.client);
+  const domain::Outcome& policy = policy_of(table, request);
   const std::uint32_t client_us =
       request.client_at ? round_trip_us(*request.client_at, snapshot[table.here()].coordinates) : 0;
   const std::span<const Facts> row = table.endpoints_of(request.model);
@@ -134,7 +140,7 @@ void gather(const Table& table, const Request& request, Scratch& scratch) {
 Decision choose(const Table& table, const Request& request, Scratch& scratch) {
   gather(table, request, scratch);
   Decision decision = decide(request.work, scratch);
-  decision.policy = &table.snapshot().outcome(*request.key, request.model, request.client);
+  decision.policy = &policy_of(table, request);
   return decision;
 }
 
