@@ -32,6 +32,17 @@ Result<domain::SiteIndex> choose_site(const domain::Snapshot& snapshot, const st
 
 }  // namespace
 
+route::Reach reach_of(const EdgeCommand& command) {
+  return command.peers ? route::Reach::kPeers : route::Reach::kDirect;
+}
+
+CatalogueSource source_of(const EdgeCommand& command) {
+  return {.manifests = command.manifests,
+          .site = command.site,
+          .identities = command.state + "/uids.json",
+          .reach = reach_of(command)};
+}
+
 Result<std::shared_ptr<const gateway::Catalogue>> load_catalogue(
     const CatalogueSource& source, const gateway::Catalogue* previous) {
   TDN_TRY(const domain::Manifests manifests, domain::load_manifests(source.manifests));
@@ -41,7 +52,7 @@ Result<std::shared_ptr<const gateway::Catalogue>> load_catalogue(
   }
   const auto snapshot = domain::Snapshot::compile(manifests, identities);
   TDN_TRY(const domain::SiteIndex here, choose_site(*snapshot, source.site));
-  return gateway::Catalogue::create(snapshot, here, previous);
+  return gateway::Catalogue::create(snapshot, here, previous, source.reach);
 }
 
 }  // namespace tdn::app

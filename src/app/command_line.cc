@@ -21,6 +21,7 @@ constexpr const char* kExamples = R"(Examples:
                                   one edge, from manifests that you wrote
   tdn apply -f FILE               change what the network serves by
   tdn usage --by key              what was used, exactly, and what it costs
+  tdn explain -m MODEL            who would serve a request, and why
   tdn COMMAND --help              what a command takes
 
 Exit status: 0 done, 1 failed, 2 wrong use.)";
@@ -489,6 +490,7 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   std::vector<Declared> all = declare_operator_commands(root, key, environment);
   CLI::App& journal = declare_journals(root);
   all.insert(all.end(), {up, control, edge, engine, declare_quantize(*engine.app),
+                         declare_requests(root, environment), declare_explain(root, environment),
                          declare_journal(journal, true), declare_journal(journal, false),
                          declare_key_new(key), declare_sim_gateway(root)});
   const CLI::App* version = root.add_subcommand("version", "Print the version");

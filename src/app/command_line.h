@@ -12,6 +12,7 @@
 #include "cli/control_key.h"
 #include "cli/get.h"
 #include "cli/key.h"
+#include "cli/requests.h"
 #include "cli/top.h"
 #include "cli/usage.h"
 #include "cli/where.h"
@@ -84,6 +85,23 @@ struct OperatorCommand {
       what;
 };
 
+// `tdn requests`.
+struct RequestsCommand {
+  cli::RequestsOptions options;
+};
+
+// `tdn explain`: of a request that was served, or of one that is only asked about.
+struct ExplainCommand {
+  std::optional<cli::RecordedOptions> recorded;
+  std::string gateway;    // its URL
+  std::string body_file;  // "-": standard input; empty: made of model and prompt
+  std::string model;
+  std::string prompt;
+  std::string location;  // tdn-client-location; empty: not said
+  std::string state;     // whose demo-key is used if the environment has none
+  bool json = false;
+};
+
 // `tdn journal dump DIR`, `tdn journal check DIR`.
 struct JournalCommand {
   bool check = false;
@@ -107,8 +125,8 @@ struct ToldCommand {
 };
 
 using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
-                             QuantizeCommand, KeyNewCommand, OperatorCommand, JournalCommand,
-                             SimGatewayCommand>;
+                             QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand,
+                             ExplainCommand, JournalCommand, SimGatewayCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

@@ -202,6 +202,36 @@ TEST(CommandLine, UsageGroupsByWhatIsNamed) {
   EXPECT_TRUE(has(refused({"usage", "--by", "colour"}), "colour"));
 }
 
+TEST(CommandLine, RequestsListsTheLastOfASite) {
+  const auto plain = parsed<RequestsCommand>({"requests"});
+  EXPECT_EQ(plain.options.state, "/state");
+  EXPECT_EQ(plain.options.last, 20U);
+  const auto some =
+      parsed<RequestsCommand>({"requests", "--site", "paris", "-n", "3", "-o", "json"});
+  EXPECT_EQ(some.options.site, "paris");
+  EXPECT_EQ(some.options.last, 3U);
+  EXPECT_EQ(some.options.format, cli::Format::kJson);
+  EXPECT_TRUE(has(refused({"requests", "-n", "0"}), "see `tdn requests --help`"));
+}
+
+TEST(CommandLine, ExplainTakesAnIdABodyOrAModel) {
+  const auto id =
+      parsed<ExplainCommand>({"explain", "0192f0c0-a000-7000-8000-000000000001", "--attempt", "0"});
+  ASSERT_TRUE(id.recorded.has_value());
+  EXPECT_EQ(id.recorded->state, "/state");
+  EXPECT_EQ(id.recorded->attempt, 0U);
+  const auto body = parsed<ExplainCommand>({"explain", "-", "--location", "DE", "-o", "json"});
+  EXPECT_FALSE(body.recorded.has_value());
+  EXPECT_EQ(body.body_file, "-");
+  EXPECT_EQ(body.location, "DE");
+  EXPECT_TRUE(body.json);
+  EXPECT_EQ(body.gateway, "http://127.0.0.1:8080");
+  EXPECT_EQ(parsed<ExplainCommand>({"explain", "-m", "m", "--prompt", "Hi"}).prompt, "Hi");
+  EXPECT_TRUE(has(refused({"explain"}), "say what to explain"));
+  EXPECT_TRUE(has(refused({"explain", "--prompt", "Hi"}), "--prompt needs -m MODEL"));
+  EXPECT_TRUE(has(refused({"explain", "b.json", "-m", "m"}), "either a body or -m"));
+}
+
 TEST(CommandLine, ApplyTakesSeveralFilesAndStandardInput) {
   const auto apply = parsed<OperatorCommand>({"apply", "-f", "a.yaml", "-f", "-", "--dry-run"});
   const auto& options = std::get<cli::ApplyOptions>(apply.what);
@@ -292,6 +322,8 @@ TEST(CommandLine, EveryHelpTeachesByItsOwnExample) {
                                        {"describe"},
                                        {"delete"},
                                        {"usage"},
+                                       {"requests"},
+                                       {"explain"},
                                        {"top"},
                                        {"journal"},
                                        {"journal", "check"},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "app/command_line.h"
 #include "base/result.h"
@@ -17,6 +18,8 @@ struct Declared {
   std::function<Result<Command>()> finish;
 };
 
+[[nodiscard]] Declared declare_requests(CLI::App& root, const Environment& environment);
+[[nodiscard]] Declared declare_explain(CLI::App& root, const Environment& environment);
 // The commands that speak to control: apply, get, describe, delete, key issue, key revoke, usage,
 // top. `key` is where `tdn key new` stands.
 [[nodiscard]] std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,

@@ -47,10 +47,7 @@ struct Alone {
 };
 Result<Alone> load_alone(const EdgeCommand& command) {
   Alone alone;
-  TDN_TRY(alone.catalogue, load_catalogue({.manifests = command.manifests,
-                                           .site = command.site,
-                                           .identities = command.state + "/uids.json"},
-                                          nullptr));
+  TDN_TRY(alone.catalogue, load_catalogue(source_of(command), nullptr));
   TDN_TRY(const codec::Digest secret, local::open_user_secret(command.state, system_random()));
   alone.hasher = std::make_shared<const gateway::UserHasher>(ByteView(secret));
   return alone;
@@ -69,12 +66,14 @@ Result<bool> run_edge(EdgeCommand command) {
                                                      << 20U};
   TDN_TRY(const std::unique_ptr<books::BooksService> books,
           books::BooksService::open(options, io::system_disk(), system_clock(), system_random()));
+  TDN_TRY(const std::unique_ptr<requests::RequestLog> log,
+          requests::RequestLog::open(io::system_disk(), {.folder = command.state + "/requests"}));
   Alone alone;
   if (command.control.empty()) {
     TDN_TRY(alone, load_alone(command));
   }
   MainLoop main;
-  EdgeRole role(main, command, *books, std::move(alone.catalogue), std::move(alone.hasher));
+  EdgeRole role(main, command, *books, *log, std::move(alone.catalogue), std::move(alone.hasher));
   if (!command.control.empty()) {
     TDN_TRY_VOID(role.join_network());
   }

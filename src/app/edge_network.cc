@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/catalogue.h"
 #include "base/log.h"
 #include "http/fetch.h"
 #include "local/files.h"
@@ -114,8 +115,9 @@ io::Task<Result<void>> EdgeNetwork::prepare(std::shared_ptr<const domain::Snapsh
                                command_.site));
   }
   using Made = std::shared_ptr<const gateway::Catalogue>;
-  std::function<Result<Made>()> job = [snapshot, site = *here, before = catalogue_] {
-    return gateway::Catalogue::create(snapshot, site, before.get());
+  std::function<Result<Made>()> job = [snapshot, site = *here, before = catalogue_,
+                                       reach = reach_of(command_)] {
+    return gateway::Catalogue::create(snapshot, site, before.get(), reach);
   };
   TDN_CO_TRY(prepared_, co_await main_.pool.run(std::move(job), main_.loop));
   co_return Result<void>();

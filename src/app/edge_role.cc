@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr Duration kGrace = 5s;        // of open streams when it stops
 constexpr Duration kFirstProbes = 3s;  // what is not known of an endpoint by then is found later
 constexpr Duration kBetweenLooks = 10ms;
+constexpr Duration kBetweenLogBatches = 250ms;
 
 constexpr MetricInfo kEndpointUp{"tdn_endpoint_up", MetricKind::kGauge, "endpoints",
                                  "1 while the endpoint counts as able to serve."};
@@ -26,6 +27,10 @@ constexpr MetricInfo kLinesLost{"tdn_log_lines_lost_total", MetricKind::kCounter
                                 "Log lines dropped because the queue was full."};
 constexpr MetricInfo kAccepting{"tdn_books_accepting", MetricKind::kGauge, "books",
                                 "1 while the disk has room for new requests' records."};
+constexpr MetricInfo kRequestsLogged{"tdn_request_log_entries_total", MetricKind::kCounter,
+                                     "entries", "Entries written to the request log."};
+constexpr MetricInfo kRequestsLost{"tdn_request_log_dropped_total", MetricKind::kCounter, "entries",
+                                   "Entries of the request log dropped: no room, or no disk."};
 
 // What was written last may be lost: only replay can tell. The supervisor starts us again.
 [[noreturn]] void end_at_once(const Error& error) {
@@ -34,23 +39,18 @@ constexpr MetricInfo kAccepting{"tdn_books_accepting", MetricKind::kGauge, "book
   ::_exit(EXIT_FAILURE);
 }
 
-CatalogueSource source_of(const EdgeCommand& command) {
-  return {.manifests = command.manifests,
-          .site = command.site,
-          .identities = command.state + "/uids.json"};
-}
-
 }  // namespace
 
 EdgeRole::EdgeRole(MainLoop& main, const EdgeCommand& command, books::BooksService& books,
-                   std::shared_ptr<const gateway::Catalogue> catalogue,
+                   requests::RequestLog& log, std::shared_ptr<const gateway::Catalogue> catalogue,
                    std::shared_ptr<const gateway::UserHasher> hasher)
     : main_(main),
       command_(command),
       books_(books),
+      log_(log),
       catalogue_(std::move(catalogue)),
       hasher_(std::move(hasher)),
-      shards_(command.shards, main.pool, main.loop, books),
+      shards_(command.shards, main.pool, main.loop, books, log),
       prober_(main.loop, main.network, command.peers.has_value()),
       link_(main.network, command.dial),
       tasks_(main.loop),
@@ -97,6 +97,7 @@ io::Task<Result<void>> EdgeRole::serve() {
   co_await admin.drain(Duration::zero());
   tasks_.cancel();
   co_await tasks_.join();
+  note_log_failure(log_.write_batch());
   co_return outcome;
 }
 
@@ -127,6 +128,7 @@ io::Task<Result<void>> EdgeRole::serve_by_catalogue(io::Address admin) {
       .clients = command_.listen, .peers = command_.peers, .dial = command_.dial};
   TDN_CO_TRY(const EdgePlaces places, shards_.start(wanted, catalogue_));
   begin_probing(places);
+  tasks_.spawn(write_log());
   if (network_) {
     network_->serve();
   } else if (!places.peers) {
@@ -179,6 +181,25 @@ io::Task<> EdgeRole::announce(const EdgePlaces& places, io::Address admin) {
       log_error("app", "cannot write the ready file", {{"reason", written.error().detail()}});
     }
   }
+}
+
+// Beside the request path: what the shards have told of, in batches, by a thread of the pool.
+io::Task<> EdgeRole::write_log() {
+  while (co_await io::sleep_for(kBetweenLogBatches) == io::Wake::kReady) {
+    if (log_.pending()) {
+      std::function<Result<void>()> job = [log = &log_] { return log->write_batch(); };
+      note_log_failure(co_await main_.pool.run(std::move(job), main_.loop));
+    }
+  }
+}
+
+// Told once until it works again: a full disk would fill the other log.
+void EdgeRole::note_log_failure(const Result<void>& done) {
+  if (!done && done.error().code() != Code::kCancelled && !log_failed_) {
+    log_error("app", "the request log cannot be written; its entries are dropped",
+              {{"reason", done.error().detail()}});
+  }
+  log_failed_ = !done;
 }
 
 io::Task<> EdgeRole::reload() {
@@ -250,6 +271,8 @@ io::Task<std::string> EdgeRole::metrics() {
     samples.insert(samples.end(), of_agent.begin(), of_agent.end());
   }
   samples.emplace_back(kLinesLost, MetricLabels{}, static_cast<double>(log_lines_lost()));
+  samples.emplace_back(kRequestsLogged, MetricLabels{}, static_cast<double>(log_.written()));
+  samples.emplace_back(kRequestsLost, MetricLabels{}, static_cast<double>(log_.dropped()));
   samples.emplace_back(kAccepting, MetricLabels{}, books_.shard(0).accepting() ? 1.0 : 0.0);
   co_return render(samples);
 }

@@ -20,7 +20,7 @@ class EdgeRole final : private gateway::AdminSource {
  public:
   // All borrowed. Alone it has a catalogue from the start and a hasher of its own.
   EdgeRole(MainLoop& main, const EdgeCommand& command, books::BooksService& books,
-           std::shared_ptr<const gateway::Catalogue> catalogue,
+           requests::RequestLog& log, std::shared_ptr<const gateway::Catalogue> catalogue,
            std::shared_ptr<const gateway::UserHasher> hasher);
   // Of an edge in a network, before it serves.
   [[nodiscard]] Result<void> join_network();
@@ -35,6 +35,8 @@ class EdgeRole final : private gateway::AdminSource {
   io::Task<Result<void>> serve_by_catalogue(io::Address admin);
   io::Task<> begin_network();
   io::Task<> announce(const EdgePlaces& places, io::Address admin);
+  io::Task<> write_log();
+  void note_log_failure(const Result<void>& done);
   io::Task<> reload();
   void publish(const std::shared_ptr<const gateway::Catalogue>& catalogue);
   void begin_probing(const EdgePlaces& places);
@@ -47,6 +49,7 @@ class EdgeRole final : private gateway::AdminSource {
   MainLoop& main_;
   const EdgeCommand& command_;
   books::BooksService& books_;
+  requests::RequestLog& log_;
   std::shared_ptr<const gateway::Catalogue> catalogue_;  // null until control has sent one
   const std::shared_ptr<const gateway::UserHasher> hasher_;
   EdgeShards shards_;
@@ -64,6 +67,7 @@ class EdgeRole final : private gateway::AdminSource {
   bool has_begun_ = false;
   bool draining_ = false;
   bool restarts_ = false;
+  bool log_failed_ = false;
 };
 
 }  // namespace tdn::app

@@ -34,12 +34,6 @@ http::ServerLimits for_peers(http::ServerLimits limits) {
   return limits;
 }
 
-gateway::GatewayOptions options_of(const std::atomic<bool>& admitting) {
-  gateway::GatewayOptions options;
-  options.admitting = &admitting;
-  return options;
-}
-
 constexpr MetricInfo kConnections{"tdn_connections", MetricKind::kGauge, "connections",
                                   "Client connections open now."};
 constexpr MetricInfo kPeerConnections{"tdn_peer_connections", MetricKind::kGauge, "connections",
@@ -60,7 +54,7 @@ struct EdgeShards::Part {
         random(system_random().next()),
         link(shard.network, edge.places_.dial),
         membership(edge.membership(link)),
-        gateway(shard.loop, shard.network, random, books, options_of(edge.admitting_),
+        gateway(shard.loop, shard.network, random, books, edge.options(shard.index),
                 membership ? &*membership : nullptr),
         server(shard.loop, std::move(listener), gateway, edge.limits_, edge.budget_),
         peer_handler(gateway),
@@ -119,19 +113,35 @@ struct EdgeShards::Part {
 };
 
 EdgeShards::EdgeShards(int count, io::BlockingPool& pool, io::Loop& main,
-                       books::BooksService& books)
+                       books::BooksService& books, requests::RequestLog& log)
     : main_(main),
       books_(books),
+      log_(log),
+      prefixes_({system_random().next(), system_random().next()}),
       limits_(within_descriptors(count)),
       peer_limits_(for_peers(limits_)),
       shards_(count, pool),
       parts_(static_cast<std::size_t>(count)) {
   for (int i = 0; i < count; ++i) {
     books_.add_shard(shards_.loop(i).mailbox());
+    logs_.push_back(&log.add_shard());
   }
 }
 
 EdgeShards::~EdgeShards() { stop(); }
+
+gateway::GatewayOptions EdgeShards::options(int shard) {
+  gateway::GatewayOptions options;
+  options.admitting = &admitting_;
+  options.prefixes = &prefixes_;
+  options.log = logs_[static_cast<std::size_t>(shard)];
+  return options;
+}
+
+// Before a shard may write of the catalogue's endpoints by their numbers.
+void EdgeShards::tell_log(const gateway::Catalogue& catalogue) {
+  log_.publish(catalogue.number(), catalogue.table().shared_snapshot(), catalogue.here());
+}
 
 std::optional<gateway::Membership> EdgeShards::membership(io::PeerLink& link) {
   if (!places_.peers) {
@@ -143,6 +153,7 @@ std::optional<gateway::Membership> EdgeShards::membership(io::PeerLink& link) {
 Result<EdgePlaces> EdgeShards::start(const EdgePlaces& places,
                                      const std::shared_ptr<const gateway::Catalogue>& catalogue) {
   places_ = places;
+  tell_log(*catalogue);
   if (places_.peers) {
     seen_ = std::make_unique<protocol::SeenTokens>();
   }
@@ -197,6 +208,7 @@ void EdgeShards::publish(const std::shared_ptr<const protocol::RouteKeys>& keys)
 }
 
 void EdgeShards::publish(const std::shared_ptr<const gateway::Catalogue>& catalogue) {
+  tell_log(*catalogue);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     shards_.post(static_cast<int>(i),
                  [this, i, catalogue](io::Shard&) { parts_[i]->gateway.publish(catalogue); });
@@ -232,6 +244,7 @@ io::Task<> EdgeShards::ask_each(std::function<void(Part&)> function) {
 }
 
 io::Task<> EdgeShards::switch_to(std::shared_ptr<const gateway::Catalogue> catalogue) {
+  tell_log(*catalogue);
   std::function<void(Part&)> publish = [catalogue](Part& part) { part.gateway.publish(catalogue); };
   co_await ask_each(std::move(publish));
 }

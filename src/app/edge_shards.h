@@ -16,6 +16,8 @@
 #include "http/server.h"
 #include "io/peer_link.h"
 #include "io/shards.h"
+#include "requests/request_log.h"
+#include "route/prefix.h"
 
 namespace tdn::app {
 
@@ -28,8 +30,10 @@ struct EdgePlaces {
 
 class EdgeShards {
  public:
-  // All borrowed. The writer must not run yet: books of the shards are added.
-  EdgeShards(int count, io::BlockingPool& pool, io::Loop& main, books::BooksService& books);
+  // All borrowed. The writer must not run yet: books of the shards are added, as are their parts of
+  // the request log.
+  EdgeShards(int count, io::BlockingPool& pool, io::Loop& main, books::BooksService& books,
+             requests::RequestLog& log);
   // Drained.
   ~EdgeShards();
   EdgeShards(const EdgeShards&) = delete;
@@ -58,6 +62,8 @@ class EdgeShards {
 
  private:
   struct Part;
+  [[nodiscard]] gateway::GatewayOptions options(int shard);
+  void tell_log(const gateway::Catalogue& catalogue);
   Result<void> build(io::Shard& shard, const std::shared_ptr<const gateway::Catalogue>& catalogue);
   Result<void> build_all(bool first, const std::shared_ptr<const gateway::Catalogue>& catalogue);
   // Runs the function on each shard and returns when all have.
@@ -65,6 +71,9 @@ class EdgeShards {
 
   io::Loop& main_;
   books::BooksService& books_;
+  requests::RequestLog& log_;
+  std::vector<requests::ShardLog*> logs_;  // by shard
+  route::PrefixTable prefixes_;
   http::BodyBudget budget_;
   const http::ServerLimits limits_;
   const http::ServerLimits peer_limits_;

@@ -14,6 +14,8 @@ namespace tdn::app {
 [[nodiscard]] Result<void> run(const SimGatewayCommand& command);
 // These tell their failures themselves; what they return is the exit status.
 [[nodiscard]] int run(const EdgeCommand& command);
+[[nodiscard]] int run(const RequestsCommand& command);
+[[nodiscard]] int run(const ExplainCommand& command);
 [[nodiscard]] int run(const OperatorCommand& command);
 [[nodiscard]] int run(const JournalCommand& command);
 

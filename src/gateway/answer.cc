@@ -62,6 +62,7 @@ Result<void> Gateway::begin_answer(Request& request, const Leg& leg,
   if (leg.under_way != nullptr) {
     leg.under_way->prefilled();
   }
+  request.told.status = static_cast<std::uint16_t>(head.status());
   request.answered = true;
   request.first_byte = request.last_token = loop_.now();
   metrics_.first_byte.observe(now - request.arrived);
@@ -80,7 +81,9 @@ io::Task<> Gateway::answer_error(Request& request, const Error& error) {
   lines.add("content-type", "application/json");
   add_common(request, lines);
   if (error.code() == Code::kMethodNotAllowed) {
-    lines.add("allow", request.target == Target::kGenerate ? "POST" : "GET, HEAD");
+    lines.add("allow", request.target == Target::kGenerate || request.target == Target::kExplain
+                           ? "POST"
+                           : "GET, HEAD");
   }
   if (row.retry_after) {
     lines.add("retry-after", request.retry_after_s);

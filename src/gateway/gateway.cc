@@ -28,7 +28,8 @@ Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Bo
       books_(books),
       options_(options),
       upstreams_(loop, network, options_.upstream),
-      routing_(options.prefixes) {
+      logger_(options.log),
+      routing_(options.prefixes, logger_) {
   if (membership != nullptr) {
     peers_.emplace(loop, *membership, options_.upstream);
   }
@@ -69,14 +70,29 @@ io::Task<> Gateway::handle(http::ServerConnection& client) {
     outcome = authenticate(request);
   }
   if (outcome) {
-    outcome = request.target == Target::kGenerate ? co_await generate(request)
-                                                  : co_await answer_models(request);
+    outcome = co_await take(request);
   }
   metrics_.in_flight.add(-1);
   if (!outcome) {
     co_await answer_error(request, outcome.error());
   }
+  if (request.target == Target::kGenerate) {
+    logger_.ended(request, outcome ? nullptr : &outcome.error(), loop_.now());
+  }
   metrics_.duration.observe(loop_.now() - request.arrived);
+}
+
+io::Task<Result<void>> Gateway::take(Request& request) {
+  switch (request.target) {
+    case Target::kGenerate:
+      return generate(request);
+    case Target::kExplain:
+      return explain(request);
+    case Target::kListModels:
+    case Target::kShowModel:
+      break;
+  }
+  return answer_models(request);
 }
 
 io::Task<> Gateway::handle_peer(http::ServerConnection& client) {
@@ -91,6 +107,14 @@ io::Task<> Gateway::handle_peer(http::ServerConnection& client) {
   if (!outcome) {
     co_await answer_error(request, outcome.error());
   }
+  logger_.ended(request, outcome ? nullptr : &outcome.error(), loop_.now());
+}
+
+io::Task<> Gateway::refuse_peer(http::ServerConnection& client, Error error) {
+  Request request(client, catalogue_);
+  begin(request);
+  request.from_peer = true;
+  co_await answer_error(request, error);
 }
 
 io::Task<> Gateway::refuse(http::ServerConnection& client, Error error) {

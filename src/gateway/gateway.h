@@ -39,6 +39,7 @@ struct GatewayOptions {
   // Borrowed; false while the snapshot is older than it may be. Null: always admitting.
   const std::atomic<bool>* admitting = nullptr;
   route::PrefixTable* prefixes = nullptr;  // borrowed; of all shards together; may be null
+  requests::ShardLog* log = nullptr;       // borrowed; of this shard; may be null
 };
 
 class Gateway final : public http::Handler {
@@ -60,6 +61,7 @@ class Gateway final : public http::Handler {
   io::Task<> refuse(http::ServerConnection& client, Error error) override;
   // A request from the peer listener (peer_handler.h); of a member only.
   io::Task<> handle_peer(http::ServerConnection& client);
+  io::Task<> refuse_peer(http::ServerConnection& client, Error error);
 
   [[nodiscard]] GatewayMetrics& metrics() { return metrics_; }
   // Closes idle upstream connections: before the end.
@@ -88,6 +90,9 @@ class Gateway final : public http::Handler {
  private:
   void begin(Request& request);
   [[nodiscard]] io::Task<Result<void>> answer_models(Request& request);
+  [[nodiscard]] io::Task<Result<void>> explain(Request& request);
+  [[nodiscard]] std::string tell_decision(const Request& request);
+  [[nodiscard]] io::Task<Result<void>> take(Request& request);
   [[nodiscard]] io::Task<Result<void>> generate(Request& request);
   [[nodiscard]] io::Task<Result<void>> serve(Request& request);
   [[nodiscard]] io::Task<Result<void>> serve_hop(Request& request);
@@ -124,6 +129,7 @@ class Gateway final : public http::Handler {
   std::optional<Peers> peers_;  // of a member
   std::shared_ptr<const UserHasher> user_hasher_;
   GatewayMetrics metrics_;
+  RequestLogger logger_;
   Routing routing_;
   codec::FieldLines lines_;  // of the answer being begun
   std::shared_ptr<const Catalogue> catalogue_;

@@ -1,6 +1,7 @@
 // The other edge's side of a request that came through the peer listener.
 #pragma once
 
+#include "domain/snapshot.h"
 #include "meter/usage_record.h"
 #include "protocol/route_token.h"
 
@@ -9,6 +10,7 @@ namespace tdn::gateway {
 struct Hop {
   protocol::RouteToken token;
   meter::AdmittingSite admitting;  // of the edge that sent it
+  domain::Outcome unfenced{};      // with a planted bug alone: every site
 };
 
 // Faults that the simulator must notice; never set otherwise.

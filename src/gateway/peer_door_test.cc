@@ -151,8 +151,9 @@ TEST_F(PeerDoorTest, AWrongSiteSendsTheRequestElsewhereAndIsNotCalledIll) {
 
 TEST_F(PeerDoorTest, ThePlantedBugReadsWhatItMustNot) {
   start({.at_paris = kFence, .bug = PlantedBug::kFenceNotRechecked});
-  const std::string got = read(*knock(signed_text(token(kSecret)), kSecret));
-  EXPECT_FALSE(has(got, "wrong_site")) << got;
+  const auto peer = knock(signed_text(token(kSecret)), kSecret);
+  ASSERT_EQ(paris.engines.far.size(), 1U);
+  EXPECT_TRUE(has(read(engine(paris)), "canary-7f3a"));
 }
 
 TEST_F(PeerDoorTest, WhatItsCatalogueDoesNotHoldItCannotCheck) {
@@ -165,6 +166,13 @@ TEST_F(PeerDoorTest, WhatItsCatalogueDoesNotHoldItCannotCheck) {
     const std::string got = read(*knock(signed_text(made), kPlain));
     EXPECT_TRUE(has(got, "tdn-refused: wrong_site\r\n")) << got;
   }
+}
+
+TEST_F(PeerDoorTest, SaysItselfThatAHeadIsMalformed) {
+  start();
+  std::unique_ptr<io::Stream> peer = paris.peer_door->connect();
+  write(*peer, "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n");
+  EXPECT_TRUE(has(read(*peer), "tdn-refused: invalid_request\r\n"));
 }
 
 TEST_F(PeerDoorTest, IsForRequestsToModelsOnly) {

@@ -14,7 +14,7 @@ class PeerHandler final : public http::Handler {
     return gateway_.handle_peer(client);
   }
   io::Task<> refuse(http::ServerConnection& client, Error error) override {
-    return gateway_.refuse(client, std::move(error));
+    return gateway_.refuse_peer(client, std::move(error));
   }
 
  private:

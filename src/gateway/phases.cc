@@ -23,6 +23,7 @@ constexpr std::array<Operation, 3> kOperations{{
     {"/v1/embeddings", codec::Operation::kEmbeddings},
 }};
 constexpr std::string_view kModels = "/v1/models";
+constexpr std::string_view kExplain = "/tdn/v1/explain";
 
 Result<void> require_method(const codec::RequestHead& head, bool get) {
   const std::string_view method = head.method();
@@ -42,6 +43,10 @@ Result<void> find_target(Request& request, const codec::RequestHead& head) {
       return require_method(head, false);
     }
   }
+  if (path == kExplain) {
+    request.target = Target::kExplain;
+    return require_method(head, false);
+  }
   if (path == kModels) {
     request.target = Target::kListModels;
     return require_method(head, true);
@@ -55,7 +60,7 @@ Result<void> find_target(Request& request, const codec::RequestHead& head) {
   return fail(
       Code::kNotFound,
       "there is nothing at this path; this service has /v1/chat/completions, /v1/completions, "
-      "/v1/embeddings and /v1/models");
+      "/v1/embeddings, /v1/models and /tdn/v1/explain");
 }
 
 // A value that may be echoed and logged: printable ASCII, not long.

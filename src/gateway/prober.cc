@@ -15,6 +15,7 @@ using route::Observation;
 
 constexpr Duration kWhenDown = 1s;
 constexpr Duration kWhenUp = 5s;
+constexpr Duration kBetweenReports = 1s;
 constexpr Duration kPatience = 2s;
 constexpr std::size_t kBodyLimit = std::size_t{64} * 1024;
 
@@ -84,16 +85,49 @@ io::Task<> Prober::run() {
     const std::shared_ptr<const Catalogue> catalogue = catalogue_;
     const std::vector<domain::Endpoint>& endpoints = catalogue->snapshot().endpoints();
     for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
-      Watched& watched = watched_[endpoints[i].uid];
-      const bool ours = !own_only_ || endpoints[i].site == catalogue->here();
-      if (ours && !watched.busy && watched.next <= loop_.now()) {
-        watched.busy = true;
-        group_.spawn(probe(catalogue, {i}));
-      }
+      look_after(catalogue, {i});
     }
     if (co_await io::sleep_until(loop_.now() + 250ms) != io::Wake::kReady) {
       co_return;
     }
+  }
+}
+
+void Prober::look_after(const std::shared_ptr<const Catalogue>& catalogue,
+                        domain::EndpointIndex index) {
+  const domain::Endpoint& endpoint = catalogue->snapshot()[index];
+  Watched& watched = watched_[endpoint.uid];
+  const bool ours = !own_only_ || endpoint.site == catalogue->here();
+  if (watched.busy || !ours) {
+    return;
+  }
+  if (watched.next <= loop_.now()) {
+    watched.busy = true;
+    group_.spawn(probe(catalogue, index));
+  } else if (endpoint.kind == domain::EngineKind::kTdn && watched.next_report <= loop_.now() &&
+             catalogue->table().state(index).health() == route::Health::kUp) {
+    watched.busy = true;
+    group_.spawn(ask_report(catalogue, index));
+  }
+}
+
+// An engine that does not tell is no worse for it: what it said before gets old.
+io::Task<> Prober::ask_report(std::shared_ptr<const Catalogue> catalogue,
+                              domain::EndpointIndex index) {
+  const Instant asked = loop_.now();
+  std::string body;
+  const Result<int> status = co_await get(*catalogue, index, "/metrics", &body);
+  const auto watched = watched_.find(catalogue->snapshot()[index].uid);
+  if (watched == watched_.end()) {
+    co_return;
+  }
+  watched->second.busy = false;
+  watched->second.next_report = loop_.now() + kBetweenReports;
+  if (!status || *status != 200) {
+    co_return;
+  }
+  if (const auto report = read_engine_metrics(body, watched->second.counters)) {
+    catalogue->table().state(index).report(*report, asked, loop_.now());
   }
 }
 
@@ -130,7 +164,8 @@ io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::End
   }
   const auto watched = watched_.find(endpoint.uid);
   if (watched != watched_.end()) {
-    watched->second = {loop_.now() + (after == route::Health::kUp ? kWhenUp : kWhenDown), false};
+    watched->second.next = loop_.now() + (after == route::Health::kUp ? kWhenUp : kWhenDown);
+    watched->second.busy = false;
   }
 }
 

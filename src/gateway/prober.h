@@ -3,7 +3,8 @@
 // shared.
 //
 // Every second an endpoint that is not up, every five one that is; one probe at a time per
-// endpoint. Engines of our own are asked at /health, others at /v1/models.
+// endpoint. Engines of our own are asked at /health, others at /v1/models. Those of our own that
+// are up also tell each second how busy and how quick they are (engine_report.h), for routing.
 //
 // Belongs to its loop's thread.
 #pragma once
@@ -12,6 +13,7 @@
 #include <memory>
 
 #include "gateway/catalogue.h"
+#include "gateway/engine_report.h"
 #include "gateway/upstreams.h"
 #include "io/task_group.h"
 
@@ -33,9 +35,14 @@ class Prober {
  private:
   struct Watched {
     Instant next{};
+    Instant next_report{};
     bool busy = false;
+    EngineCounters counters;
   };
   io::Task<> run();
+  void look_after(const std::shared_ptr<const Catalogue>& catalogue,
+                  domain::EndpointIndex endpoint);
+  io::Task<> ask_report(std::shared_ptr<const Catalogue> catalogue, domain::EndpointIndex endpoint);
   io::Task<> probe(std::shared_ptr<const Catalogue> catalogue, domain::EndpointIndex endpoint);
   // Status and the beginning of the body.
   [[nodiscard]] io::Task<Result<int>> get(const Catalogue& catalogue,

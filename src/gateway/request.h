@@ -20,12 +20,13 @@
 #include "meter/books.h"
 #include "meter/usage_record.h"
 #include "quota/reservation.h"
+#include "route/decide.h"
 #include "route/preferences.h"
 
 namespace tdn::gateway {
 
 // What is asked of us, by method and path.
-enum class Target : std::uint8_t { kGenerate, kListModels, kShowModel };
+enum class Target : std::uint8_t { kGenerate, kExplain, kListModels, kShowModel };
 
 struct Request {
   Request(http::ServerConnection& its_client, std::shared_ptr<const Catalogue> its_catalogue)
@@ -79,6 +80,15 @@ struct Request {
     std::uint64_t leg = 0;
     bool forwarded = false;
   } last;
+
+  // For the request log.
+  struct Told {
+    std::uint32_t endpoint = UINT32_MAX;  // taken last
+    std::uint16_t status = 0;             // of an engine's answer that was passed on
+    std::uint8_t attempts = 0;
+    route::Reason reason = route::Reason::kNone;
+    meter::TokenTotals tokens;
+  } told;
 
   // of the answer
   std::uint64_t retry_after_s = 1;  // for an error with Retry-After

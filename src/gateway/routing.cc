@@ -7,6 +7,16 @@
 namespace tdn::gateway {
 namespace {
 
+// Where the client is. A country alone is taken for where its first site is: better than nowhere.
+std::optional<domain::Coordinates> place_of(const ClientLocation& location,
+                                            const domain::Snapshot& snapshot) {
+  if (location.coordinates || !location.country.known()) {
+    return location.coordinates;
+  }
+  const auto site = std::ranges::find(snapshot.sites(), location.country, &domain::Site::country);
+  return site == snapshot.sites().end() ? std::nullopt : std::optional(site->coordinates);
+}
+
 // Fewer tokens say more of everything else than of the endpoint's speed.
 constexpr std::uint64_t kEnoughPrompt = 64;
 constexpr std::uint64_t kEnoughOutput = 8;
@@ -98,6 +108,7 @@ route::Request Routing::wanted(const Request& request, const Tried& tried, Insta
   wanted.key = request.key;
   wanted.model = request.model;
   wanted.client = request.location.country;
+  wanted.policy = request.outcome;
   wanted.tried = {tried.endpoints.begin(), tried.endpoints.size()};
   wanted.tried_sites = {tried.sites.begin(), tried.sites.size()};
   wanted.own_only = request.from_peer;
@@ -107,14 +118,21 @@ route::Request Routing::wanted(const Request& request, const Tried& tried, Insta
                                   request.body.size(), request.scan.max_tokens.value_or(0));
   wanted.work.spread = request.spread();
   wanted.preferences = preferences;
-  wanted.client_at = request.location.coordinates;
+  wanted.client_at = place_of(request.location, request.snapshot());
   return wanted;
 }
 
-route::Decision Routing::choose(const Request& request, const Tried& tried, Instant now) {
+Routing::Weighed Routing::weigh(const Request& request, const Tried& tried, Instant now) {
   route::Request asked = wanted(request, tried, now);
   look_up(request, now, asked.cached);
-  return route::choose(request.catalogue->table(), asked, scratch_);
+  return {asked.work, route::choose(request.catalogue->table(), asked, scratch_)};
+}
+
+route::Decision Routing::choose(const Request& request, const Tried& tried, Instant now) {
+  Weighed weighed = weigh(request, tried, now);
+  logger_.decided(request, weighed.work, weighed.decision,
+                  {beginnings_.begin(), beginnings_.size()}, now);
+  return weighed.decision;
 }
 
 Error Routing::refusal(const Request& request, const route::Decision& decision) const {
@@ -123,9 +141,12 @@ Error Routing::refusal(const Request& request, const route::Decision& decision) 
   return route::refusal(request.catalogue->table(), asked, decision);
 }
 
-void Routing::take(const Request& request, const route::Decision& decision, Leg& leg, Instant now) {
+void Routing::take(Request& request, const route::Decision& decision, Leg& leg, Instant now) {
   const route::Facts& facts = decision.all[decision.candidates.front().at];
   leg.reason = route::to_string(decision.reason);
+  request.told.reason = decision.reason;
+  request.told.endpoint = leg.endpoint.value;
+  ++request.told.attempts;
   leg.cached_tokens = facts.cached_tokens;
   leg.way_us = facts.site_us + facts.setup_us;
   leg.queued =

@@ -8,6 +8,7 @@
 
 #include "gateway/leg.h"
 #include "gateway/request.h"
+#include "gateway/request_logger.h"
 #include "meter/usage_record.h"
 #include "route/choose.h"
 #include "route/prefix.h"
@@ -24,16 +25,24 @@ struct Tried {
 class Routing {
  public:
   // Borrowed; null: conversations are not remembered.
-  explicit Routing(route::PrefixTable* prefixes) : prefixes_(prefixes) {}
+  Routing(route::PrefixTable* prefixes, const RequestLogger& logger)
+      : prefixes_(prefixes), logger_(logger) {}
 
   // After policy 2: reads the request's `provider`. invalid_request, naming the member.
   [[nodiscard]] static Result<void> read_preferences(Request& request);
 
-  // The facts of the decision are valid until the next one on this shard.
+  // A decision and what it was about; its facts are valid until the next one on this shard.
+  struct Weighed {
+    route::Work work;
+    route::Decision decision;
+  };
+  // Decides and leaves no trace.
+  [[nodiscard]] Weighed weigh(const Request& request, const Tried& tried, Instant now);
+  // Decides and logs it.
   [[nodiscard]] route::Decision choose(const Request& request, const Tried& tried, Instant now);
   [[nodiscard]] Error refusal(const Request& request, const route::Decision& decision) const;
   // The request goes to the best candidate: remembers that, and notes in the leg what is expected.
-  void take(const Request& request, const route::Decision& decision, Leg& leg, Instant now);
+  void take(Request& request, const route::Decision& decision, Leg& leg, Instant now);
 
   // The leg ended so, with these tokens by the engine's own count.
   static void learn(const Request& request, const Leg& leg, meter::End end,
@@ -44,6 +53,7 @@ class Routing {
   void look_up(const Request& request, Instant now, route::CacheHits& hits);
 
   route::PrefixTable* prefixes_;
+  const RequestLogger& logger_;
   route::Beginnings beginnings_;  // of the request that was chosen for last
   route::Scratch scratch_;
 };

@@ -43,6 +43,8 @@ meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter
   request.reservation.settle(
       static_cast<std::int64_t>(totals.input + totals.cached_input + totals.output));
   Routing::learn(request, leg, end, totals);
+  request.told.tokens = totals;
+  request.told.endpoint = leg.endpoint.value;
   metrics_.ended[static_cast<std::size_t>(end)].add();
   metrics_.input_tokens.add(totals.input);
   metrics_.cached_input_tokens.add(totals.cached_input);

@@ -95,7 +95,12 @@ Result<void> recheck_policy(Request& request, PlantedBug bug) {
   request.outcome = &snapshot.outcome(*request.key, request.model, request.location.country);
   const bool allowed = request.key->lists(request.model) &&
                        request.outcome->sites.contains(request.catalogue->here());
-  if (allowed || bug == PlantedBug::kFenceNotRechecked) {
+  if (allowed) {
+    return {};
+  }
+  if (bug == PlantedBug::kFenceNotRechecked) {
+    request.hop->unfenced.sites = domain::SiteSet::all(snapshot.sites().size());
+    request.outcome = &request.hop->unfenced;
     return {};
   }
   return fail(Code::kWrongSite,
@@ -113,7 +118,7 @@ Result<void> take_hop(Request& request, Peers& peers, PlantedBug bug) {
   TDN_TRY(protocol::RouteToken token, take_token(request, request.path, peers, bug));
   request.id = token.request;
   to_chars(request.id.uid, request.id_text);
-  request.hop = std::make_unique<Hop>(Hop{std::move(token), {}});
+  request.hop = std::make_unique<Hop>(Hop{.token = std::move(token), .admitting = {}});
   TDN_TRY_VOID(check_request(request, request.hop->token));
   TDN_TRY_VOID(find_objects(request, peers));
   return recheck_policy(request, bug);

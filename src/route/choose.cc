@@ -12,6 +12,10 @@ using namespace std::chrono_literals;
 // Unused for longer, a connection has been closed by one end or the other.
 constexpr Duration kConnectionKept = 30s;
 
+// An engine that this edge asks itself is asked each second, and what it does for others is little:
+// until then its last word is fresh.
+constexpr Duration kAskedEvery = 1500ms;
+
 std::uint32_t ms_between(Instant earlier, Instant later) {
   if (later <= earlier) {
     return 0;
@@ -28,7 +32,7 @@ void fill_load(const EndpointState& state, Instant now, Facts& facts) {
     facts.running = reported->report.running;
     facts.waiting = reported->report.waiting;
     facts.ours = reported->ours;
-    facts.age_ms = ms_between(reported->when, now);
+    facts.age_ms = ms_between(reported->when, facts.relayed ? now : now - kAskedEvery);
     if (reported->report.slots > 0) {
       facts.slots = std::min(facts.slots, reported->report.slots);
     }
@@ -68,6 +72,12 @@ Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, In
   return facts.own >= concurrency ? Exclusion::kFull : Exclusion::kNone;
 }
 
+const domain::Outcome& policy_of(const Table& table, const Request& request) {
+  return request.policy != nullptr
+             ? *request.policy
+             : table.snapshot().outcome(*request.key, request.model, request.client);
+}
+
 }  // namespace
 
 Objective objective_of(const domain::Key& key) {
@@ -101,15 +111,16 @@ Work usual_work(const Table& table, domain::ModelIndex model, Objective objectiv
 void gather(const Table& table, const Request& request, Scratch& scratch) {
   const domain::Snapshot& snapshot = table.snapshot();
   const domain::Model& model = snapshot[request.model];
-  const domain::Outcome& policy = snapshot.outcome(*request.key, request.model, request.client);
-  const std::uint32_t client_us =
-      request.client_at ? round_trip_us(*request.client_at, snapshot[table.here()].coordinates) : 0;
+  const domain::Outcome& policy = policy_of(table, request);
   const std::span<const Facts> row = table.endpoints_of(request.model);
   scratch.assign(row.begin(), row.end());
   for (Facts& facts : scratch) {
     const EndpointState& state = table.state(facts.endpoint);
     const std::uint32_t concurrency = facts.slots;
-    facts.client_us = client_us;
+    if (request.client_at) {
+      facts.client_us =
+          std::max(1U, round_trip_us(*request.client_at, snapshot[facts.site].coordinates));
+    }
     fill_load(state, request.now, facts);
     fill_cached(request.cached, state, request.work.input_tokens, facts);
     if (!policy.sites.contains(facts.site)) {
@@ -134,7 +145,7 @@ void gather(const Table& table, const Request& request, Scratch& scratch) {
 Decision choose(const Table& table, const Request& request, Scratch& scratch) {
   gather(table, request, scratch);
   Decision decision = decide(request.work, scratch);
-  decision.policy = &table.snapshot().outcome(*request.key, request.model, request.client);
+  decision.policy = &policy_of(table, request);
   return decision;
 }
 

@@ -41,6 +41,7 @@ struct Request {
   std::optional<domain::Coordinates> client_at = {};
   CacheHits cached = {};
   std::span<const domain::SiteIndex> tried_sites{};  // whose edge was asked in vain: as a whole
+  const domain::Outcome* policy = nullptr;           // as looked up before; null: looked up here
   bool own_only = false;  // from a peer: only this site's endpoints, never a further hop
 };
 

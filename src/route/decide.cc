@@ -26,7 +26,7 @@ void put(FixedVector<Candidate, Decision::kOrdered>& best, const Candidate& cand
   }
 }
 
-std::int64_t distance(const Facts& facts) { return std::int64_t{facts.client_us} + facts.site_us; }
+std::int64_t distance(const Facts& facts) { return std::int64_t{facts.way_us()}; }
 
 // Filters of the operator leave it no choice, those of the request or of the moment do.
 bool permitted(Exclusion exclusion) { return exclusion != Exclusion::kPolicy; }

@@ -105,7 +105,7 @@ class JsonExplanation {
 
   void known(const Facts& facts) {
     json_.key("known").begin_object();
-    number("roundTripUs", std::uint64_t{facts.client_us} + facts.site_us);
+    number("roundTripUs", facts.way_us());
     number("slots", facts.slots);
     number("inFlight", facts.own);
     number("pendingTokens", facts.pending_tokens);

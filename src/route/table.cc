@@ -98,7 +98,7 @@ void Table::adopt_states(const Table* previous) {
                               before == nullptr ? nullptr : &previous->models_);
 }
 
-void Table::make_rows(Reach reach) {
+void Table::make_rows() {
   for (std::uint32_t i = 0; i < snapshot_->models().size(); ++i) {
     const domain::Model& model = snapshot_->models()[i];
     std::vector<Facts>& row = rows_.emplace_back();
@@ -112,7 +112,7 @@ void Table::make_rows(Reach reach) {
       facts.tag = tag_of(endpoint.uid);
       facts.site_us = site_us_[endpoint.site.value];
       facts.slots = endpoint.concurrency;
-      facts.relayed = reach == Reach::kPeers && endpoint.site != here_;
+      facts.relayed = relays(endpoint.site);
       facts.setup_us = facts.relayed ? kRelayUs : 0;
       facts.keeps_data = endpoint.data_collection == domain::DataCollection::kAllow;
       facts.comparable = cost.currency == model.prices.currency;
@@ -134,7 +134,8 @@ std::shared_ptr<const Table> Table::create(std::shared_ptr<const domain::Snapsho
     table->site_us_.push_back(route::round_trip_us(from, site.coordinates));
   }
   table->adopt_states(previous);
-  table->make_rows(reach);
+  table->reach_ = reach;
+  table->make_rows();
   return table;
 }
 

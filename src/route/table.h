@@ -27,7 +27,14 @@ class Table {
       const Table* previous, Reach reach = Reach::kDirect);
 
   [[nodiscard]] const domain::Snapshot& snapshot() const { return *snapshot_; }
+  [[nodiscard]] const std::shared_ptr<const domain::Snapshot>& shared_snapshot() const {
+    return snapshot_;
+  }
   [[nodiscard]] domain::SiteIndex here() const { return here_; }
+  // Whether the endpoints of that site are reached through its edge.
+  [[nodiscard]] bool relays(domain::SiteIndex site) const {
+    return reach_ == Reach::kPeers && site != here_;
+  }
   [[nodiscard]] EndpointState& state(domain::EndpointIndex endpoint) const {
     return *states_[endpoint.value];
   }
@@ -50,10 +57,11 @@ class Table {
  private:
   Table() = default;
   void adopt_states(const Table* previous);
-  void make_rows(Reach reach);
+  void make_rows();
 
   std::shared_ptr<const domain::Snapshot> snapshot_;
   domain::SiteIndex here_;
+  Reach reach_ = Reach::kDirect;
   std::vector<std::shared_ptr<EndpointState>> states_;
   std::vector<std::shared_ptr<ModelState>> models_;
   std::vector<std::uint32_t> site_us_;

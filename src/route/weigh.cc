@@ -132,8 +132,10 @@ Terms weigh(const Work& work, const Facts& facts) {
 
   Terms terms;
   terms[Term::kClient] = facts.client_us;
-  terms[Term::kNetwork] = facts.site_us;
-  terms[Term::kSetup] = facts.setup_us;
+  if (facts.client_us == 0) {
+    terms[Term::kNetwork] = facts.site_us;
+    terms[Term::kSetup] = facts.setup_us;
+  }
   terms[Term::kQueue] = as_us(queue_us(work, facts, there));
   const std::uint64_t whole = reading_us(input, facts.prefill_ns);
   const std::uint64_t own = reading_us(input - cached, facts.prefill_ns);

@@ -2,7 +2,10 @@
 // term by term. Pure arithmetic on integers, so equal input gives equal scores on every machine, in
 // DNS, in the simulator and when a recorded decision is run again.
 //
-//   network   client → ingress → serving site and back, and opening a connection if none is open
+//   network   client → serving site and back, if it is known where the client is: the same answer
+//   as
+//             steering it by DNS. Else ingress → serving site, and opening a connection if none is
+//             open
 //   waiting   for those ahead in the queue; for the own prompt to be read, less what is cached
 //   loss      what this request takes from others (stall) and a full batch from it
 //   money     what it costs the operator, at the objective's rate of time for money
@@ -60,6 +63,11 @@ struct Work {
   bool operator==(const Work&) const = default;
 };
 
+// What is assumed of an endpoint of which nothing is known (llm-d: 16 to 39 thousand prompt tokens
+// per second and endpoint).
+inline constexpr std::uint32_t kPriorPrefillNs = 50'000;
+inline constexpr std::uint32_t kPriorDecodeUs = 20'000;
+
 // The endpoint's side, as known at the moment.
 struct Facts {
   static constexpr std::uint32_t kNeverReported = UINT32_MAX;
@@ -73,9 +81,9 @@ struct Facts {
   bool keeps_data = false;  // its owner keeps prompts
   std::uint32_t tag = 0;    // stable number of the endpoint
 
-  std::uint32_t client_us = 0;       // round trip from the client to where it enters; 0: not known
-  std::uint32_t site_us = 0;         // and from there to the endpoint's site
-  std::uint32_t setup_us = 0;        // before the request can leave
+  std::uint32_t client_us = 0;       // round trip client → the endpoint's site; 0: not known
+  std::uint32_t site_us = 0;         // round trip from this ingress to there
+  std::uint32_t setup_us = 0;        // before the request can leave the ingress
   std::uint32_t slots = 1;           // requests it works on together
   std::uint32_t own = 0;             // of this edge, under way there
   std::uint32_t pending_tokens = 0;  // of prompts of ours that it has not answered to
@@ -85,13 +93,16 @@ struct Facts {
   std::uint32_t waiting = 0;
   std::uint32_t ours = 0;
   std::uint32_t age_ms = 0;
-  std::uint32_t prefill_ns = 0;     // per prompt token; never 0
-  std::uint32_t decode_us = 0;      // per token of an answer; never 0
-  std::uint32_t cached_tokens = 0;  // of the request's, expected in its cache
-  std::uint32_t pause_ms = 0;       // still to go
-  std::uint64_t input_pico = 0;     // prices per token, at most kDearest
+  std::uint32_t prefill_ns = kPriorPrefillNs;  // per prompt token; never 0
+  std::uint32_t decode_us = kPriorDecodeUs;    // per token of an answer; never 0
+  std::uint32_t cached_tokens = 0;             // of the request's, expected in its cache
+  std::uint32_t pause_ms = 0;                  // still to go
+  std::uint64_t input_pico = 0;                // prices per token, at most kDearest
   std::uint64_t cached_pico = 0;
   std::uint64_t output_pico = 0;
+
+  // The distance that counts.
+  [[nodiscard]] std::uint32_t way_us() const { return client_us != 0 ? client_us : site_us; }
 
   bool operator==(const Facts&) const = default;
 };
@@ -101,17 +112,13 @@ inline constexpr std::uint32_t kMostTokens = 1U << 22U;
 inline constexpr std::uint64_t kDearest = std::uint64_t{1} << 38U;
 inline constexpr std::uint32_t kMostSlots = 1U << 16U;
 
-// What is assumed of an endpoint of which nothing is known (llm-d: 16 to 39 thousand prompt tokens
-// per second and endpoint).
-inline constexpr std::uint32_t kPriorPrefillNs = 50'000;
-inline constexpr std::uint32_t kPriorDecodeUs = 20'000;
 // From this age on a report says nothing: the endpoint is taken for full.
 inline constexpr std::uint32_t kUnknownAfterMs = 10'000;
 
 enum class Term : std::uint8_t {
-  kClient,   // round trip client → ingress
-  kNetwork,  // round trip ingress → serving site
-  kSetup,    // opening a connection
+  kClient,   // round trip client → serving site; 0 if it is not known where the client is
+  kNetwork,  // else round trip ingress → serving site
+  kSetup,    // and opening a connection
   kQueue,    // those ahead
   kPrefill,  // reading the whole prompt
   kCache,    // less what is cached: ≤ 0

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "codec/hex.h"
 #include "domain/api_key.h"
+#include "domain/identity.h"
 #include "domain/load.h"
 #include "domain/snapshot.h"
 #include "sim/checker.h"
@@ -67,6 +68,18 @@ kind: Key
 metadata: {{name: demo/playground/laptop}}
 spec:
   secrets: [{{id: {}, sha256: "{}"}}]
+)";
+
+constexpr std::string_view kFence = R"(---
+apiVersion: tdn/v1
+kind: Zone
+metadata: {name: de}
+spec: {countries: [DE]}
+---
+apiVersion: tdn/v1
+kind: Policy
+metadata: {name: fence}
+spec: {rules: [{match: {tenants: [demo]}, require: {zones: [de]}}]}
 )";
 
 // One edge of the story, its machine and whoever is near it.
@@ -145,20 +158,27 @@ class World {
     side.engine->start();
   }
 
+  // Now and then Paris knows already that policy keeps the tenant's requests at Frankfurt, while
+  // Frankfurt does not know it yet.
+  [[nodiscard]] std::shared_ptr<const domain::Snapshot> compile(const std::string& text) {
+    const domain::Source source{"world.yaml", text};
+    const Result<domain::Manifests> manifests = domain::parse_manifests(std::span(&source, 1));
+    TDN_ASSERT(manifests.has_value());
+    domain::update(identities_, *manifests, clock_.wall(), random_);
+    return domain::Snapshot::compile(*manifests, identities_);
+  }
+
   void draw_catalogue() {
     const domain::NewApiKey key = domain::make_api_key(random_);
     key_ = key.text;
-    const domain::Source source{
-        "world.yaml",
-        // Little room at Frankfurt sends some to Paris even if all are well.
+    // Little room at Frankfurt sends some to Paris even if all are well.
+    const std::string text =
         fmt::format(kManifests, to_string(sides_[0].engine_host->address(kEnginePort)),
                     one_of({1, 1, 2, 64}), to_string(sides_[1].engine_host->address(kEnginePort)),
-                    key.id.to_string(), codec::to_hex(key.sha256))};
-    const Result<domain::Manifests> manifests = domain::parse_manifests(std::span(&source, 1));
-    TDN_ASSERT(manifests.has_value());
-    domain::Identities identities;
-    domain::update(identities, *manifests, clock_.wall(), random_);
-    snapshot_ = domain::Snapshot::compile(*manifests, identities);
+                    key.id.to_string(), codec::to_hex(key.sha256));
+    fenced_ = random_.below(5) == 0;
+    snapshot_ = compile(text);
+    const auto at_paris = fenced_ ? compile(text + std::string(kFence)) : snapshot_;
     const std::vector<protocol::RouteKeyGrant> grants{
         {"k1", 1, sides_[0].edge, sides_[1].edge, {1}},
         {"k1", 1, sides_[1].edge, sides_[0].edge, {2}}};
@@ -167,7 +187,7 @@ class World {
     for (std::size_t i = 0; i < sides_.size(); ++i) {
       const Side& other = sides_[1 - i];
       sides_[i].options = {
-          .snapshot = snapshot_,
+          .snapshot = i == 0 ? snapshot_ : at_paris,
           .site = sides_[i].site,
           .port = kGatewayPort,
           .books = {.state_dir = kState, .segment_bytes = 65'536},
@@ -182,7 +202,8 @@ class World {
   }
 
   void draw_clients(Side& side) {
-    const std::uint64_t count = 1 + random_.below(4);
+    const bool nobody = fenced_ && side.site == "paris";
+    const std::uint64_t count = nobody ? 0 : 1 + random_.below(4);
     for (std::uint64_t i = 0; i < count; ++i) {
       SimHost& host = network_.add_host(fmt::format("{}-client-{}", side.site, i));
       network_.set_link(*side.host, host, draw_link(5ms));
@@ -308,6 +329,10 @@ class World {
     for (Side& side : sides_) {
       judge_alone(side);
     }
+    outcome_.counts.fenced += fenced_ ? 1 : 0;
+    if (fenced_ && !sides_[1].engine->attempts().empty()) {
+      violate("Paris' engine was asked for a request that policy keeps at Frankfurt");
+    }
     for (std::size_t i = 0; i < sides_.size(); ++i) {
       judge_hops(sides_[i], sides_[1 - i]);
     }
@@ -415,7 +440,9 @@ class World {
   SimNetwork network_{poller_, random_, trace_};
   std::array<Side, 2> sides_;
   std::shared_ptr<const domain::Snapshot> snapshot_;
+  domain::Identities identities_;
   std::string key_;
+  bool fenced_ = false;
   ForwardOutcome outcome_;
 };
 
@@ -428,6 +455,7 @@ ForwardCounts& ForwardCounts::operator+=(const ForwardCounts& other) {
   later_legs += other.later_legs;
   orphans += other.orphans;
   crashes += other.crashes;
+  fenced += other.fenced;
   return *this;
 }
 

@@ -5,6 +5,7 @@
 //
 //   bought complete   exactly one record says that it was sold, complete, with the same counts
 //   sold              somebody bought it
+//   fenced            the engine of a site outside the fence is asked nothing
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ struct ForwardCounts {
   std::uint64_t later_legs = 0;  // bought at a later attempt than the first
   std::uint64_t orphans = 0;
   std::uint64_t crashes = 0;
+  std::uint64_t fenced = 0;  // stories in which Paris must not serve
 
   ForwardCounts& operator+=(const ForwardCounts& other);
 };

@@ -21,6 +21,7 @@ TEST(ForwardWorld, WhatOneEdgeBoughtTheOtherSoldAfterEveryStory) {
   EXPECT_GT(counts.later_legs, 100U);
   EXPECT_GT(counts.orphans, 50U);
   EXPECT_GT(counts.crashes, 150U);
+  EXPECT_GT(counts.fenced, 40U);
 }
 
 TEST(ForwardWorld, OneSeedToldTwiceIsOneStory) {
@@ -34,6 +35,15 @@ TEST(ForwardWorld, ATokenAcceptedTwiceIsCaught) {
   for (std::uint64_t seed = 1; seed <= 400 && !caught; ++seed) {
     caught =
         !run({.seed = seed, .bug = gateway::PlantedBug::kTokenAcceptedTwice}).violations.empty();
+  }
+  EXPECT_TRUE(caught);
+}
+
+TEST(ForwardWorld, AFenceThatIsNotAskedForAgainIsCaught) {
+  bool caught = false;
+  for (std::uint64_t seed = 1; seed <= 200 && !caught; ++seed) {
+    caught =
+        !run({.seed = seed, .bug = gateway::PlantedBug::kFenceNotRechecked}).violations.empty();
   }
   EXPECT_TRUE(caught);
 }

@@ -12,6 +12,7 @@ export interface EndpointSpec {
   model?: string;
   as?: string;
   concurrency?: number;
+  more?: object; // further fields of its spec
 }
 
 export interface World {
@@ -51,6 +52,7 @@ export function documents(world: World): object[] {
         url: endpoint.url,
         models: [{model: endpoint.model ?? Object.keys(models)[0], ...(endpoint.as ? {as: endpoint.as} : {})}],
         concurrency: endpoint.concurrency ?? 64,
+        ...endpoint.more,
       }),
     ),
     object('Tenant', 'demo', {displayName: 'Demo'}),

@@ -1,0 +1,108 @@
+// `tdn explain`.
+#include <signal.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "app/main_loop.h"
+#include "app/roles.h"
+#include "base/secret.h"
+#include "codec/json_writer.h"
+#include "http/fetch.h"
+
+namespace tdn::app {
+namespace {
+
+Result<Secret> key_for(const ExplainCommand& command) {
+  const char* const given = std::getenv("TDN_KEY");  // NOLINT: one thread
+  if (given != nullptr && *given != '\0') {
+    return Secret(given);
+  }
+  const std::string path = command.state + "/demo-key";
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) {
+    return fail(Code::kMissing,
+                "no API key: set TDN_KEY, or give the --state folder of `tdn up` (" + path +
+                    " cannot be read)");
+  }
+  return Secret(line);
+}
+
+Result<std::string> body_of(const ExplainCommand& command) {
+  if (!command.body_file.empty()) {
+    std::ifstream file;
+    std::istream* in = &std::cin;
+    if (command.body_file != "-") {
+      file.open(command.body_file, std::ios::binary);
+      in = &file;
+    }
+    if (!*in) {
+      return fail(Code::kMissing, command.body_file +
+                                      ": cannot be read, and is no request's id either; give a "
+                                      "file with a request's body, or - for standard input");
+    }
+    return std::string(std::istreambuf_iterator<char>(*in), {});
+  }
+  std::string body;
+  codec::JsonWriter json(body);
+  json.begin_object().key("model").string(command.model).key("messages").begin_array();
+  json.begin_object().key("role").string("user").key("content").string(command.prompt);
+  json.end_object().end_array().end_object();
+  return body;
+}
+
+io::Task<Result<void>> ask(io::Network& network, http::FetchRequest request, std::string* answer,
+                           int* status) {
+  TDN_CO_TRY(http::Fetched fetched, co_await http::fetch(network, std::move(request)));
+  *answer = std::move(fetched.body);
+  *status = fetched.status;
+  co_return Result<void>{};
+}
+
+Result<std::string> ask_gateway(const ExplainCommand& command) {
+  TDN_TRY(const Secret key, key_for(command));
+  http::FetchRequest request;
+  request.method = "POST";
+  request.url = command.gateway + "/tdn/v1/explain";
+  TDN_TRY(request.body, body_of(command));
+  request.fields = {{"authorization", "Bearer " + key.reveal()},
+                    {"content-type", "application/json"},
+                    {"accept", command.json ? "application/json" : "text/plain"}};
+  if (!command.location.empty()) {
+    request.fields.emplace_back("tdn-client-location", command.location);
+  }
+  request.limit = std::size_t{16} << 20U;
+  MainLoop main;
+  std::string answer;
+  int status = 0;
+  const Result<void> asked = main.run(ask(main.network, std::move(request), &answer, &status),
+                                      {SIGINT, SIGTERM}, [](int) { std::_Exit(EXIT_FAILURE); });
+  if (!asked) {
+    return fail(Code::kUnavailable, command.gateway + ": " + asked.error().detail());
+  }
+  if (status != 200) {
+    return fail(Code::kInvalid,
+                "the gateway answered with status " + std::to_string(status) + ": " + answer);
+  }
+  return answer;
+}
+
+}  // namespace
+
+int run(const ExplainCommand& command) {
+  if (command.recorded) {
+    return cli::explain_recorded(*command.recorded, io::system_disk(), std::cout, std::cerr);
+  }
+  const Result<std::string> answer = ask_gateway(command);
+  if (!answer) {
+    std::cerr << "tdn explain: " << answer.error().detail() << "\n";
+    return EXIT_FAILURE;
+  }
+  std::cout << *answer << (command.json ? "\n" : "");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace tdn::app
