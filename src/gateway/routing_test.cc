@@ -18,6 +18,7 @@ bool has(const std::string& text, std::string_view part) {
 
 class RoutingTest : public GatewayFixture {
  protected:
+  ~RoutingTest() override { stop(); }
   void start_logged() {
     options.log = &log_;
     options.prefixes = &prefixes_;

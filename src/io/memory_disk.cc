@@ -183,10 +183,14 @@ Result<void> MemoryDisk::sync_dir(const std::string& path) {
 }
 
 Result<std::vector<std::string>> MemoryDisk::list(const std::string& path) {
+  const std::string inside = path + "/";
   std::vector<std::string> found;
-  for (const auto& [name, node] : names_) {
-    if (parent_dir(name) == path) {
-      found.push_back(name.substr(path.size() + 1));
+  for (const auto& [name, node] : names_) {  // by name, so what is in one folder comes together
+    if (name.starts_with(inside)) {
+      std::string first = name.substr(inside.size(), name.find('/', inside.size()) - inside.size());
+      if (found.empty() || found.back() != first) {
+        found.push_back(std::move(first));
+      }
     }
   }
   return found;
