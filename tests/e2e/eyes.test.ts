@@ -1,7 +1,7 @@
 // What an operator sees of a network: metrics that a real Prometheus takes, logs that tell a request from
 // hop to hop and nothing of what was said in it, and `tdn top`.
 import {spawnSync} from 'node:child_process';
-import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, type FSWatcher, readdirSync, readFileSync, watch, writeFileSync} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import {randomBytes} from 'node:crypto';
@@ -86,6 +86,41 @@ function logs(): Map<string, string> {
   const folder = path.join(network.state, 'logs');
   return new Map(readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]));
 }
+
+// The lines of one log that hold `text`, once there are any: they are written behind the answer.
+async function linesWith(file: string, text: string): Promise<Record<string, unknown>[]> {
+  const found = () => readFileSync(file, 'utf8').split('\n').filter((line) => line.includes(text));
+  let watcher: FSWatcher | undefined;
+  const written = new Promise<void>((resolve) => {
+    watcher = watch(file, () => found().length > 0 && resolve());
+    if (found().length > 0) {
+      resolve();
+    }
+  });
+  try {
+    await within(10_000, `a line with ${text} in ${file}`, written, () => readFileSync(file, 'utf8'));
+    return found().map((line) => JSON.parse(line) as Record<string, unknown>);
+  } finally {
+    watcher?.close();
+  }
+}
+
+test('the id of a request is found in the logs of the site that took it and of the site that served it', async () => {
+  const site = path.join(tempFolder('site'), 'frankfurt.yaml');
+  const own = operate(network, 'get', 'site', 'frankfurt', '-o', 'yaml').replace(/^.*resourceVersion.*\n/m, '');
+  writeFileSync(site, own.replace(/^spec:/m, 'spec:\n  state: draining'));
+  operate(network, 'apply', '-f', site);
+  const reply = await send(network.ready.gateway, chat(network.ready));
+  expect([reply.status, reply.headers['tdn-route']]).toEqual([200, expect.stringMatching(/^paris\//)]);
+  const id = reply.headers['x-request-id'] as string;
+  const log = (of: string) => path.join(network.state, 'logs', `${of}-edge.log`);
+  const tells = {request: id, site: 'paris', endpoint: 'paris-1', end: 'complete', output: 8};
+  expect(await linesWith(log('frankfurt'), id)).toEqual([expect.objectContaining({...tells, msg: 'served by another site'})]);
+  expect(await linesWith(log('paris'), id)).toEqual([expect.objectContaining({...tells, msg: 'served for another site'})]);
+  expect(readFileSync(log('ashburn'), 'utf8')).not.toContain(id);
+  writeFileSync(site, own);
+  operate(network, 'apply', '-f', site);
+});
 
 test('no prompt, no answer and no secret is in any log', async () => {
   const canary = `canary-${randomBytes(8).toString('hex')}`;
