@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace tdn::gateway {
 namespace {
@@ -36,7 +37,7 @@ std::uint32_t speed(double seconds, double seconds_before, double work, double w
     work_before = seconds_before = 0;
   }
   const double done = work - work_before;
-  return done < enough ? 0 : count_of(scale * (seconds - seconds_before) / done);
+  return done < enough ? 0 : count_of(std::round(scale * (seconds - seconds_before) / done));
 }
 
 }  // namespace

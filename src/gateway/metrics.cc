@@ -41,6 +41,8 @@ constexpr std::array<const char*, kEnds> kEndNames{
 
 }  // namespace
 
+std::string_view name_of(meter::End end) { return kEndNames[static_cast<std::size_t>(end)]; }
+
 void GatewayMetrics::sample(std::vector<Sample>& samples) const {
   for (std::size_t i = 0; i < kEnds; ++i) {
     samples.emplace_back(kEnded, MetricLabels{{"end", kEndNames[i]}}, ended[i]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -13,6 +14,9 @@ namespace tdn::gateway {
 inline constexpr std::array<double, 14> kLatencyBounds{
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0};
 inline constexpr std::size_t kEnds = 7;
+
+// "complete", "client_gone", …: as metrics and log lines name it.
+[[nodiscard]] std::string_view name_of(meter::End end);
 
 struct GatewayMetrics {
   std::array<Counter, kEnds> ended;     // admitted requests by how they ended

@@ -15,6 +15,27 @@ using namespace std::chrono_literals;
 // the client was never told that its answer is complete.
 constexpr Duration kBooksPatience = 30s;
 
+// A request that crosses sites leaves a line at each of them, so that its id finds its way in the
+// logs; one that stays at its site leaves none. Beside a hop the half microsecond is nothing.
+void tell_hop(const Request& request, const Leg& leg, const meter::UsageRecord& record,
+              const meter::TokenTotals& totals) {
+  if (record.side == meter::Side::kBoth) {
+    return;
+  }
+  const domain::Snapshot& snapshot = request.snapshot();
+  const domain::Endpoint& endpoint = snapshot[leg.endpoint];
+  log_info(
+      "gateway",
+      record.side == meter::Side::kBought ? "served by another site" : "served for another site",
+      {{"request", request.id_view()},
+       {"leg", leg.number},
+       {"site", snapshot[endpoint.site].name},
+       {"endpoint", endpoint.name},
+       {"end", name_of(record.end)},
+       {"input", totals.input + totals.cached_input},
+       {"output", totals.output}});
+}
+
 }  // namespace
 
 io::Task<Result<void>> Gateway::admission_durable(Request& request) {
@@ -50,6 +71,7 @@ meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter
   metrics_.cached_input_tokens.add(totals.cached_input);
   metrics_.output_tokens.add(totals.output);
   metrics_.estimated.add(leg.usage.estimated() ? 1 : 0);
+  tell_hop(request, leg, record, totals);
   return record;
 }
 

@@ -52,9 +52,9 @@ export class Process {
   output = '';
   private listeners: (() => void)[] = [];
 
-  constructor(command: string[], options: {cwd?: string; env?: NodeJS.ProcessEnv} = {}) {
+  constructor(command: string[], options: {cwd?: string; env?: NodeJS.ProcessEnv; input?: 'pipe'} = {}) {
     this.child = spawn(command[0], command.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.input ?? 'ignore', 'pipe', 'pipe'],
       cwd: options.cwd,
       env: {...process.env, ...options.env},
     });
