@@ -325,6 +325,23 @@ TEST_F(AgentTest, a_gap_that_cannot_be_filled_stops_uploads_and_nothing_else) {
   EXPECT_TRUE(host.admitting);
 }
 
+TEST_F(AgentTest, books_that_forgot_an_acknowledgement_ask_what_control_has) {
+  start_in_network();
+  for (int i = 0; i < 5; ++i) {
+    outbox.settle("r" + std::to_string(i));
+  }
+  seconds(2);
+  end();
+  outbox.current().acked = 1;
+  outbox.current().keep_from = 5;
+  ASSERT_TRUE(begin());
+  outbox.settle("r5");
+  seconds(3);
+  EXPECT_FALSE(agent->quarantined());
+  EXPECT_THAT(control.logs[1], testing::ElementsAre("r0", "r1", "r2", "r3", "r4", "r5"));
+  EXPECT_EQ(outbox.current().acked, 6U);
+}
+
 TEST_F(AgentTest, a_clone_serves_on_and_uploads_nothing) {
   start_in_network();
   control.scripted = protocol::SyncRefusal{protocol::SyncFault::kClone, "two logs", 0, 0};

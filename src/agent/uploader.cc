@@ -101,11 +101,15 @@ io::Task<Result<void>> Uploader::fill(protocol::SyncRequest& request) {
     std::function<Result<meter::OutboxRecords>()> job = [&outbox, epoch, first, most] {
       return outbox.read(epoch, first, most);
     };
-    TDN_CO_TRY(const meter::OutboxRecords records, co_await pool_.run(std::move(job), loop_));
-    for (const std::vector<std::uint8_t>& record : records) {
+    const Result<meter::OutboxRecords> records = co_await pool_.run(std::move(job), loop_);
+    if (!records && records.error().code() == Code::kMissing && !epochs_[epoch].asked) {
+      co_return Result<void>();  // control may have it: an upload without records asks
+    }
+    TDN_CO_TRY_VOID(records);
+    for (const std::vector<std::uint8_t>& record : *records) {
       protocol::pack_record(request.upload->records, record);
     }
-    reached += records.size();
+    reached += records->size();
     backlog_ = reached < from.last_seq;
   }
   // Earlier epochs hold nothing more if the current one is the source.

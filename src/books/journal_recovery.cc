@@ -11,6 +11,13 @@
 #include "books/orphan.h"
 
 namespace tdn::books {
+namespace {
+
+// Each start begins a segment. With more than these a checkpoint is due, though none was filled:
+// or an edge that is started often would replay and keep all of them.
+constexpr std::size_t kSegmentsAtStart = 8;
+
+}  // namespace
 
 // The end of the log as it was found.
 struct Journal::Recovered {
@@ -39,6 +46,10 @@ Result<void> Journal::recover() {
   TDN_TRY(const Recovered recovered, replay());
   TDN_TRY_VOID(continue_from(recovered));
   TDN_TRY_VOID(settle_orphans());
+  if (segments_.size() > kSegmentsAtStart) {
+    TDN_TRY_VOID(write_checkpoint());
+    TDN_TRY_VOID(prune());
+  }
   return try_reserve();
 }
 

@@ -159,6 +159,17 @@ TEST_F(OutboxTest, what_is_acknowledged_goes_and_the_books_open_again) {
   EXPECT_EQ(read_through(outbox(), 1, number, 10'000), number);
 }
 
+TEST_F(OutboxTest, an_edge_that_is_started_often_does_not_keep_a_segment_of_each_start) {
+  for (int start = 0; start < 40; ++start) {
+    requests(2);
+    acknowledge(number);
+    rig.start();
+  }
+  EXPECT_LE(segments(), 10U);
+  EXPECT_EQ(outbox().position().last_seq, number);
+  EXPECT_EQ(read_through(outbox(), 1, number, 10'000), number);
+}
+
 TEST_F(OutboxTest, an_acknowledgement_below_what_is_to_be_kept_removes_nothing) {
   requests(600);
   const std::size_t before = segments();

@@ -105,7 +105,8 @@ Result<void> Writer::serve_uploader() {
     fail_point("books.before_ack_frame");
     TDN_TRY_VOID(journal_.acknowledge(*asked.ack));
     fail_point("books.after_ack_frame");
-    TDN_TRY_VOID(journal_.prune());
+    prune_due_ = true;
+    wants_sync_ = wants_sync_ || journal_.is_full();  // there is room to be had
     last_work_ = clock_.now();
     first_unmarked_ = std::min(first_unmarked_, last_work_);
   }
@@ -203,10 +204,19 @@ void Writer::update_space() {
   space_.set_accepting(!full);
 }
 
-Result<void> Writer::sync() {
+Result<void> Writer::sync_journal() {
   TDN_TRY_VOID(journal_.sync());
-  wants_sync_ = false;
+  if (std::exchange(prune_due_, false)) {
+    // Not before: what is gone must not be asked for again by a start that knows of no ack.
+    TDN_TRY_VOID(journal_.prune());
+  }
   tell_uploader();
+  return {};
+}
+
+Result<void> Writer::sync() {
+  TDN_TRY_VOID(sync_journal());
+  wants_sync_ = false;
   fail_point("books.after_sync_before_release");
   return {};
 }
@@ -234,8 +244,7 @@ Result<void> Writer::rest() { return clock_.now() < mark_due() ? Result<void>{} 
 
 Result<void> Writer::mark() {
   if (!journal_.is_durable()) {
-    TDN_TRY_VOID(journal_.sync());
-    tell_uploader();
+    TDN_TRY_VOID(sync_journal());
   }
   first_unmarked_ = kNever;
   TDN_TRY_VOID(journal_.mark_synced(complete_through_));

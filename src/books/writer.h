@@ -71,6 +71,7 @@ class Writer {
 
   Result<void> mark();
   Result<void> serve_uploader();
+  Result<void> sync_journal();
   void tell_uploader();
   Result<void> write(Handover& handover);
   Result<void> write(Handover& handover, const Operation& operation, ByteView bytes);
@@ -96,6 +97,7 @@ class Writer {
   Instant first_unmarked_;  // work since the last `synced` mark; kNever: none
   Instant last_work_;
   std::vector<OutboxDesk::Done> refreshing_;  // told once the disk has it all
+  bool prune_due_ = false;                    // an ack was written since the last sync
   WallTime complete_through_;  // everything settled until then has been taken from the queue
 };
 

@@ -201,10 +201,20 @@ class Compiler {
   }
 
   void add_keys() {
+    static const std::map<std::string, Identity> kNone;
+    const auto kind = ids_.kinds.find("Key");
+    const std::map<std::string, Identity>& identities =
+        kind == ids_.kinds.end() ? kNone : kind->second;
+    auto identity_at = identities.begin();
     for (const auto& [place, metadata, spec] : all_.keys) {
+      // Both are in the order of names, and there are many keys.
+      while (identity_at != identities.end() && identity_at->first != metadata.name) {
+        ++identity_at;
+      }
+      TDN_ASSERT(identity_at != identities.end());
       const KeyIndex index{static_cast<std::uint32_t>(out_.keys_.size())};
       Key key;
-      key.uid = identity("Key", metadata.name).uid;
+      key.uid = identity_at->second.uid;
       key.name = metadata.name;
       key.project = {number_of(all_.projects, parent_of(metadata.name))};
       key.tenant = out_[key.project].tenant;

@@ -95,7 +95,10 @@ class Check {
 
   template <class Spec>
   Result<void> objects(const Shape& shape, const std::vector<Object<Spec>>& objects) const {
+    static const std::map<std::string, Identity> kNone;
     const auto of_kind = identities_.kinds.find(std::string(to_string(shape.kind)));
+    const auto& known = of_kind == identities_.kinds.end() ? kNone : of_kind->second;
+    auto identity = known.begin();  // in the order of names, as the objects
     std::string_view before;
     for (const auto& object : objects) {
       const std::string& name = object.metadata.name;
@@ -109,7 +112,10 @@ class Check {
       if (check_format(Format::kName, name) || depth_of(name) != shape.depth) {
         return wrong("is no name of this kind");
       }
-      if (of_kind == identities_.kinds.end() || !of_kind->second.contains(name)) {
+      while (identity != known.end() && identity->first < name) {
+        ++identity;
+      }
+      if (identity == known.end() || identity->first != name) {
         return wrong("has no uid");
       }
       References references(names_);
