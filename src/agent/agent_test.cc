@@ -342,6 +342,32 @@ TEST_F(AgentTest, books_that_forgot_an_acknowledgement_ask_what_control_has) {
   EXPECT_EQ(outbox.current().acked, 6U);
 }
 
+TEST_F(AgentTest, records_that_come_to_disk_while_others_are_read_go_with_them) {
+  start_in_network();
+  int more = 50;
+  outbox.while_reading = [&] {
+    if (more-- > 0) {
+      outbox.settle("late" + std::to_string(more));
+      outbox.refresh([] {});
+    }
+  };
+  for (int i = 0; i < 50; ++i) {
+    outbox.settle("r" + std::to_string(i));
+    seconds(0.1);
+  }
+  seconds(60);
+  EXPECT_FALSE(agent->quarantined());
+  EXPECT_EQ(control.logs[1], outbox.current().records);
+  for (const protocol::SyncRequest& request : control.requests) {
+    ByteView rest = request.upload ? ByteView(request.upload->records) : ByteView();
+    std::uint64_t last = request.upload ? request.upload->from - 1 : 0;
+    while (*protocol::unpack_record(rest)) {
+      ++last;
+    }
+    ASSERT_LE(last, request.journal.last_seq);
+  }
+}
+
 TEST_F(AgentTest, a_clone_serves_on_and_uploads_nothing) {
   start_in_network();
   control.scripted = protocol::SyncRefusal{protocol::SyncFault::kClone, "two logs", 0, 0};

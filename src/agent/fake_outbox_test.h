@@ -60,6 +60,9 @@ class FakeOutbox final : public meter::Outbox {
   }
   [[nodiscard]] Result<meter::OutboxRecords> read(std::uint32_t of, std::uint64_t from,
                                                   std::size_t most_bytes) override {
+    if (while_reading) {
+      while_reading();
+    }
     const Log& log = logs.at(of);
     if (from < log.keep_from) {
       return fail(Code::kMissing, "gone");
@@ -96,6 +99,7 @@ class FakeOutbox final : public meter::Outbox {
   std::uint32_t epoch = 1;
   std::uint32_t next_epoch = 1;
   bool forked = false;
+  std::function<void()> while_reading;  // what else happens then
   WallTime complete_through{1};
 };
 

@@ -110,6 +110,9 @@ io::Task<Result<void>> Uploader::fill(protocol::SyncRequest& request) {
       protocol::pack_record(request.upload->records, record);
     }
     reached += records->size();
+    if (current) {  // more may have come to disk before they were read
+      request.journal.last_seq = std::max(now.last_seq, reached);
+    }
     backlog_ = reached < from.last_seq;
   }
   // Earlier epochs hold nothing more if the current one is the source.

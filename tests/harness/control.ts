@@ -17,6 +17,7 @@ export interface ControlOptions {
   state?: string;
   nodes?: Record<string, string>; // site → node secret
   under?: string[];
+  listen?: string; // to stand again where it stood
   extra?: string[];
 }
 
@@ -27,7 +28,7 @@ export async function startControl(options: ControlOptions = {}): Promise<Contro
     writeFileSync(path.join(state, 'nodes.json'), JSON.stringify({nodes}));
   }
   const readyFile = path.join(tempFolder('ready'), 'ready.json');
-  const command = [...(options.under ?? []), TDN, 'control', '--state', state, '--listen', '127.0.0.1:0', '--ready-file', readyFile, ...(options.extra ?? [])];
+  const command = [...(options.under ?? []), TDN, 'control', '--state', state, '--listen', options.listen ?? '127.0.0.1:0', '--ready-file', readyFile, ...(options.extra ?? [])];
   const {process, ready} = await startReady<{control: string; controlKey: string}>(command, readyFile);
   const token = readFileSync(path.join(state, 'operator-token'), 'utf8').trim();
   return {process, url: ready.control, controlKey: ready.controlKey, state, token};
