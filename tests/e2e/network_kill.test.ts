@@ -57,9 +57,10 @@ function expectCentralBooks(sights: Sight[]): void {
   expect(sum.requests).toBeLessThanOrEqual(sights.length);
   expect(sum.output).toBeGreaterThanOrEqual(finished.reduce((output, one) => output + one.output, 0));
   const local = network.sites.map((site) => totals(usage(site.state)));
-  // Every edge's own view of what it bought, added up, is control's.
-  expect(local.reduce((requests, one) => requests + one.requests, 0)).toBe(sum.requests);
-  expect(local.reduce((output, one) => output + one.output, 0)).toBe(sum.output);
+  // Every edge's own view of what it bought, added up, is control's, or the end of it: what control
+  // keeps goes from the edges' disks.
+  expect(local.reduce((requests, one) => requests + one.requests, 0)).toBeLessThanOrEqual(sum.requests);
+  expect(local.reduce((output, one) => output + one.output, 0)).toBeLessThanOrEqual(sum.output);
 }
 
 const KILLS = Number(process.env['NETWORK_KILLS'] ?? 50);
