@@ -81,7 +81,7 @@ io::Task<> SnapshotKeeper::run() {
       ++counters_.refused;
       refused_ = taken.error().detail();
       log_error("agent", "a snapshot was refused; the former one stays in force",
-                {{"inForce", to_string(order_)}, {"reason", refused_}});
+                {{"current", to_string(order_)}, {"reason", refused_}});
       changed_();
       if (!may_pass(taken.error().code())) {
         refused_envelope_ = std::move(envelope);

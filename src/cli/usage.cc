@@ -89,7 +89,7 @@ Result<UsageReport> read_journals(const UsageOptions& options, const std::string
                                   io::Disk& disk) {
   TDN_TRY(const std::vector<meter::Dimension> by, meter::parse_dimensions(options.by));
   TDN_TRY(const std::vector<std::string> journals, find_journals(disk, state));
-  TDN_TRY(const Names names, read_names(state, journals));
+  TDN_TRY(const Names names, read_names(disk, state, journals));
   meter::Summary summary(by);
   std::optional<WallTime> complete_through;
   std::vector<UsageReport::Beginning> beginnings;

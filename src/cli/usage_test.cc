@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -32,6 +33,20 @@ void write_names(const std::string& folder) {
       << R"({"kinds":{"Model":{"smollm2":{"uid":")" << to_string(test_uid(9))
       << R"(","version":1,"digest":""}}},"former":[{"kind":"Model","name":"gone","uid":")"
       << to_string(test_uid(8)) << R"("}]})";
+}
+
+TEST(Usage, AnEdgeInANetworkHasItsNamesFromItsSnapshot) {
+  const TestFolder folder;
+  TestEdge edge(folder.path());
+  std::filesystem::create_directory(folder.path() + "/snapshot");
+  std::ofstream(folder.path() + "/snapshot/" + std::string(64, 'a'))
+      << R"({"models":[{"name":"smollm2","uid":")" << to_string(test_uid(9)) << R"("}]})";
+  std::ofstream(folder.path() + "/snapshot/current.json") << "{}";
+  edge.request(9, 21, 8, 12);
+  edge.stop();
+  const Said said = usage_of(folder.path(), "model", Output::kJson);
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find(R"("by":{"model":"smollm2"})"), std::string::npos) << said.out;
 }
 
 TEST(Usage, SaysInJsonExactlyWhatWasUsed) {
