@@ -62,8 +62,10 @@ io::Task<Result<std::string>> OperatorApi::respond(http::ServerConnection& clien
       co_return co_await apply(std::move(body));
     case Endpoint::kList:
       co_return co_await list(target.kind);
-    case Endpoint::kGet:
-      co_return co_await get({target.kind, target.name});
+    case Endpoint::kGet: {
+      ObjectName object{target.kind, target.name};
+      co_return co_await get(std::move(object));
+    }
     case Endpoint::kIssue:
       co_return co_await issue(target.name);
     case Endpoint::kUsage:
