@@ -1,6 +1,7 @@
 #include "control/operator_api.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "control/api_answer.h"
