@@ -21,6 +21,7 @@
 #include "io/peer_link.h"
 #include "local/ports.h"
 #include "sim/gateway_sim.h"
+#include "sim/network_sim.h"
 
 namespace tdn::app {
 
@@ -95,6 +96,11 @@ struct SimGatewayCommand {
   sim::GatewaySimOptions options;
 };
 
+// `tdn sim network`.
+struct SimNetworkCommand {
+  sim::NetworkSimOptions options;
+};
+
 struct QuantizeCommand {
   std::string from;
   std::string to;
@@ -108,7 +114,7 @@ struct ToldCommand {
 
 using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
                              QuantizeCommand, KeyNewCommand, OperatorCommand, JournalCommand,
-                             SimGatewayCommand>;
+                             SimGatewayCommand, SimNetworkCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

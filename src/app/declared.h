@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "app/command_line.h"
 #include "base/result.h"
@@ -21,5 +22,7 @@ struct Declared {
 // top. `key` is where `tdn key new` stands.
 [[nodiscard]] std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,
                                                               const Environment& environment);
+
+[[nodiscard]] std::vector<Declared> declare_sim_commands(CLI::App& root);
 
 }  // namespace tdn::app
