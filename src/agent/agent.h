@@ -40,6 +40,7 @@ struct AgentOptions {
   std::string state_dir;     // of the edge
   std::string authority;     // of control, for the Host field
   std::string machine_boot;  // names the machine's run; another after a reboot
+  PlantedBug bug = PlantedBug::kNone;
 };
 
 // All borrowed; they outlive the agent.
@@ -74,6 +75,9 @@ class Agent {
   void sync_now() { due_.set(); }
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool quarantined() const { return uploader_.stopped(); }
+  [[nodiscard]] std::uint64_t acknowledged(std::uint32_t epoch) const {
+    return uploader_.acked(epoch);
+  }
   [[nodiscard]] bool fresh() const { return freshness_.fresh(parts_.clock.now()); }
   [[nodiscard]] const SnapshotKeeper& keeper() const { return keeper_; }
   [[nodiscard]] std::vector<Sample> samples() const;

@@ -23,6 +23,12 @@
 
 namespace tdn::agent {
 
+// Faults that the simulator must notice; never set otherwise.
+enum class PlantedBug : std::uint8_t {
+  kNone,
+  kStaleSnapshotAccepted,  // an older snapshot is taken into use
+};
+
 // All borrowed.
 struct KeeperParts {
   io::Loop& loop;
@@ -30,6 +36,7 @@ struct KeeperParts {
   ControlClient& control;
   AgentHost& host;
   SnapshotStore& store;
+  PlantedBug bug = PlantedBug::kNone;
 };
 
 class SnapshotKeeper {

@@ -36,6 +36,8 @@ class Uploader {
 
   // Records on disk that control has not acknowledged, of all epochs.
   [[nodiscard]] std::uint64_t unacknowledged() const;
+  // Up to where control said last that it keeps an epoch's records.
+  [[nodiscard]] std::uint64_t acked(std::uint32_t epoch) const;
   // More waits than fitted into the last sync.
   [[nodiscard]] bool has_backlog() const { return backlog_; }
 
@@ -50,7 +52,6 @@ class Uploader {
   };
   [[nodiscard]] io::Task<> refresh();
   [[nodiscard]] Source source(const meter::OutboxPosition& now) const;
-  [[nodiscard]] std::uint64_t acked(std::uint32_t epoch) const;
 
   io::Loop& loop_;
   io::BlockingPool& pool_;

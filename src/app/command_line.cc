@@ -381,39 +381,6 @@ Examples:
           }};
 }
 
-Declared declare_sim_gateway(CLI::App& root) {
-  struct Flags {
-    SimGatewayCommand command;
-    std::string planted;
-  };
-  auto flags = std::make_shared<Flags>();
-  sim::GatewaySimOptions& options = flags->command.options;
-  CLI::App* sim = root.add_subcommand("sim", "Search for faults in a simulated world");
-  sim->require_subcommand(1);
-  sim->footer(R"(Examples:
-  tdn sim gateway --seeds 1000
-  tdn sim gateway --seeds 1 --seed 42 --trace              every event of one story
-  tdn sim gateway --seeds 100 --planted release-before-sync  a bug that must be found)");
-  CLI::App* app = sim->add_subcommand(
-      "gateway", "An edge's gateway and books through crashes, one story per seed");
-  app->add_option("--seeds", options.seeds, "Stories to tell")
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_option("--seed", options.first_seed, "The first one's seed")
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_option("--planted", flags->planted,
-                  "Plant a bug and expect it to be caught: release-before-sync")
-      ->type_name("BUG");
-  app->add_flag("--trace", options.print_trace, "Print every event");
-  return {app, [flags]() -> Result<Command> {
-            if (!flags->planted.empty()) {
-              TDN_TRY(flags->command.options.bug, sim::parse_planted_bug(flags->planted));
-            }
-            return flags->command;
-          }};
-}
-
 Declared declare_journal(CLI::App& journal, bool check) {
   auto command = std::make_shared<JournalCommand>();
   command->check = check;
@@ -492,7 +459,9 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   all.insert(all.end(), {up, control, edge, engine, declare_quantize(*engine.app),
                          declare_requests(root, environment), declare_explain(root, environment),
                          declare_journal(journal, true), declare_journal(journal, false),
-                         declare_key_new(key), declare_sim_gateway(root)});
+                         declare_key_new(key)});
+  const std::vector<Declared> sim = declare_sim_commands(root);
+  all.insert(all.end(), sim.begin(), sim.end());
   const CLI::App* version = root.add_subcommand("version", "Print the version");
   root.footer(kExamples);  // last, or the commands would inherit it
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {

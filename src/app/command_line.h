@@ -22,6 +22,7 @@
 #include "io/peer_link.h"
 #include "local/ports.h"
 #include "sim/gateway_sim.h"
+#include "sim/network_sim.h"
 
 namespace tdn::app {
 
@@ -113,6 +114,11 @@ struct SimGatewayCommand {
   sim::GatewaySimOptions options;
 };
 
+// `tdn sim network`.
+struct SimNetworkCommand {
+  sim::NetworkSimOptions options;
+};
+
 struct QuantizeCommand {
   std::string from;
   std::string to;
@@ -126,7 +132,7 @@ struct ToldCommand {
 
 using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
                              QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand,
-                             ExplainCommand, JournalCommand, SimGatewayCommand>;
+                             ExplainCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

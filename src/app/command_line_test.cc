@@ -179,6 +179,15 @@ TEST(CommandLine, SimGatewayTakesSeedsAndAPlantedBug) {
   EXPECT_TRUE(has(refused({"sim", "gateway", "--planted", "none-such"}), "release-before-sync"));
 }
 
+TEST(CommandLine, SimNetworkTakesSeedsAndAPlantedBug) {
+  const auto command = parsed<SimNetworkCommand>(
+      {"sim", "network", "--seeds", "3", "--planted", "ack-before-commit", "--trace"});
+  EXPECT_EQ(command.options.seeds, 3U);
+  EXPECT_TRUE(command.options.print_trace);
+  EXPECT_EQ(command.options.bug, sim::NetworkBug::kAckBeforeCommit);
+  EXPECT_TRUE(has(refused({"sim", "network", "--planted", "none-such"}), "token-twice"));
+}
+
 TEST(CommandLine, KeyNewTakesANameAndAFormat) {
   EXPECT_EQ(parsed<KeyNewCommand>({"key", "new"}).options.name, "");
   const auto key = parsed<KeyNewCommand>({"key", "new", "a/b/c", "-o", "json"});

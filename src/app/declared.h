@@ -25,4 +25,6 @@ struct Declared {
 [[nodiscard]] std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,
                                                               const Environment& environment);
 
+[[nodiscard]] std::vector<Declared> declare_sim_commands(CLI::App& root);
+
 }  // namespace tdn::app

@@ -9,4 +9,9 @@ Result<void> run(const SimGatewayCommand& command) {
   return sim::run_gateway_sim(command.options);
 }
 
+Result<void> run(const SimNetworkCommand& command) {
+  io::unblock_all_signals();
+  return sim::run_network_sim(command.options);
+}
+
 }  // namespace tdn::app

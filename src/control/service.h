@@ -34,6 +34,7 @@ struct ServiceOptions {
   std::function<void(const protocol::SnapshotOrder&)> on_published;
   // Makes and keeps a new network secret, and gives those that live.
   std::function<Result<std::vector<NetworkSecret>>()> rotate_secret;
+  store::PlantedBug bug = store::PlantedBug::kNone;
 };
 
 class Service final : private http::Handler {

@@ -267,7 +267,8 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     if (served) {
       co_return served;
     }
-    const bool final = served.error().retry() == Retry::kNo || request.answered;
+    const bool final = served.error().retry() == Retry::kNo ||
+                       (request.answered && bug() != PlantedBug::kRetryAfterFirstByte);
     // That one engine is well but busy says more to the client than that another is away.
     const bool less = served.error().code() == Code::kZoneUnavailable && last &&
                       last->code() == Code::kOverloaded;
@@ -287,6 +288,10 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     settle(request, leg, client_gone ? meter::End::kClientGone : meter::End::kUpstreamDied);
   }
   request.reservation.settle(0);
+  if (request.answered && bug() == PlantedBug::kRetryAfterFirstByte) {
+    request.client.abort();
+    co_return Result<void>{};
+  }
   co_return fail(*std::move(last));
 }
 

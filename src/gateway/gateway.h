@@ -84,6 +84,7 @@ class Gateway final : public http::Handler {
   void delivered(std::uint64_t seq) { books_.delivered(seq); }
   // Ends it without a record: nothing came of it.
   void refuse_admission(Request& request, Code code);
+  [[nodiscard]] PlantedBug bug() const { return options_.bug; }
   // What a client is told of an upstream's failure.
   [[nodiscard]] static Error upstream_error(Error error);
 

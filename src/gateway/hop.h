@@ -16,8 +16,9 @@ struct Hop {
 // Faults that the simulator must notice; never set otherwise.
 enum class PlantedBug : std::uint8_t {
   kNone,
-  kTokenAcceptedTwice,  // a route token is not noted as used
-  kFenceNotRechecked,   // policy is not asked again before a peer's body is read
+  kTokenAcceptedTwice,   // a route token is not noted as used
+  kFenceNotRechecked,    // policy is not asked again before a peer's body is read
+  kRetryAfterFirstByte,  // a stream that breaks off is begun anew elsewhere
 };
 
 }  // namespace tdn::gateway

@@ -32,7 +32,7 @@ class StreamRelay {
 
   io::Task<Result<void>> run() {
     const Flow flow = co_await pump();
-    if (!a_.request.answered && flow == Flow::kInterrupted) {
+    if (flow == Flow::kInterrupted && (!a_.request.answered || begins_anew())) {
       co_return fail(*std::move(error_));  // another endpoint may answer
     }
     take_usage();
@@ -54,6 +54,10 @@ class StreamRelay {
   }
 
  private:
+  [[nodiscard]] bool begins_anew() const {
+    return a_.gateway.bug() == PlantedBug::kRetryAfterFirstByte;
+  }
+
   // Another edge gets every count there is, so that it bills what we do; it takes out what its
   // client did not ask for.
   static AnswerFollower::Wanted wanted(const Request& request) {
@@ -166,6 +170,9 @@ class StreamRelay {
     const io::Slice slice(early_);
     Result<void> sent = co_await request.client.write(std::span(&slice, 1));
     early_ = {};
+    if (begins_anew()) {
+      co_return sent;
+    }
     // No other endpoint will be asked: a stream that lasts minutes need not hold its request.
     request.body = {};
     request.client.release_request();

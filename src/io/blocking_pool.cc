@@ -21,6 +21,7 @@ struct BlockingPool::State {
   std::size_t max_queued = 0;
   bool stopping = false;
   std::vector<std::thread> threads;
+  Later later;
 
   void work() {
     while (true) {
@@ -41,12 +42,14 @@ struct BlockingPool::State {
 };
 
 BlockingPool::BlockingPool(int threads, std::size_t max_queued)
-    : state_(std::make_unique<State>()) {
+    : state_(std::make_shared<State>()) {
   state_->max_queued = max_queued;
   for (int i = 0; i < threads; ++i) {
     state_->threads.emplace_back([state = state_.get()] { state->work(); });
   }
 }
+
+BlockingPool::BlockingPool(Later later) : BlockingPool(0) { state_->later = std::move(later); }
 
 BlockingPool::~BlockingPool() {
   {
@@ -61,6 +64,16 @@ BlockingPool::~BlockingPool() {
 
 Result<void> BlockingPool::submit(std::function<void()> work, std::function<void()> report,
                                   Loop& loop) {
+  if (state_->later) {
+    state_->later(
+        [alive = std::weak_ptr(state_), work = std::move(work), report = std::move(report)] {
+          if (!alive.expired()) {
+            work();
+            report();
+          }
+        });
+    return {};
+  }
   if (state_->threads.empty()) {
     work();
     report();

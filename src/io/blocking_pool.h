@@ -19,6 +19,11 @@ class BlockingPool {
  public:
   // No thread at all: jobs run at once, in place. That is the simulator's pool.
   explicit BlockingPool(int threads, std::size_t max_queued = 256);
+  // The same with time: `later` calls what it is given at a moment of its choice, on this thread,
+  // where the job then runs in one piece. What is not called by the pool's end is as if never
+  // asked.
+  using Later = std::function<void(std::function<void()>)>;
+  explicit BlockingPool(Later later);
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
@@ -50,7 +55,7 @@ class BlockingPool {
  private:
   Result<void> submit(std::function<void()> work, std::function<void()> report, Loop& loop);
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace tdn::io

@@ -12,14 +12,21 @@ thread_local Loop* current_loop = nullptr;
 
 Loop::Loop(const Clock& clock, Poller& poller)
     : clock_(clock), poller_(poller), now_(clock.now()), mailbox_(poller) {
-  TDN_ASSERT(current_loop == nullptr);
-  current_loop = this;
+  if (current_loop == nullptr) {
+    current_loop = this;
+  }
 }
 
 Loop::~Loop() {
   mailbox_.drain();
-  current_loop = nullptr;
+  if (current_loop == this) {
+    current_loop = nullptr;
+  }
 }
+
+Loop::Entered::Entered(Loop& loop) : before_(std::exchange(current_loop, &loop)) {}
+
+Loop::Entered::~Entered() { current_loop = before_; }
 
 Loop& Loop::current() {
   TDN_ASSERT(current_loop != nullptr);
@@ -33,6 +40,7 @@ void Loop::run() {
 }
 
 bool Loop::run_once(Instant until) {
+  const Entered here(*this);
   const bool mail_waits = mailbox_.prepare_to_sleep();
   // Mail that is here already is taken without a look at the descriptors first, but not twice in a
   // row: nobody who posts can keep readiness from being seen.

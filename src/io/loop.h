@@ -45,8 +45,21 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // The loop that runs on this thread; asserts that there is one.
+  // The loop that runs on this thread, or was made on it first; asserts that there is one.
   [[nodiscard]] static Loop& current();
+
+  // Makes a loop the current one for calls into its code from outside a turn, where one thread has
+  // several: the simulator's machines.
+  class Entered {
+   public:
+    explicit Entered(Loop& loop);
+    ~Entered();
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+
+   private:
+    Loop* before_;
+  };
 
   // Until `stop`. `run_once` is one turn: false if nothing was ready, due or posted.
   void run();

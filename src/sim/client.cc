@@ -110,6 +110,7 @@ io::Task<> SimClient::run() {
   for (std::uint64_t i = 0; i < requests && !context.cancelled(); ++i) {
     co_await io::sleep_for(about(options_.think));
     Told& told = told_.emplace_back(plan());
+    told.started = loop_.now();
     const bool leaves = random_.below(100) < options_.leave_percent;
     context.set_deadline(loop_.now() + (leaves ? about(40ms) : options_.patience));
     const Result<void> outcome = co_await ask(told);

@@ -24,6 +24,7 @@ enum class Wrong : std::uint8_t { kNothing, kKey, kModel, kBody };
 // What one request asked, and what its client was told.
 struct Told {
   std::string mark;  // its `user` member
+  Instant started{};
   Wrong wrong = Wrong::kNothing;
   bool streamed = false;
   bool asked_usage = false;

@@ -203,6 +203,7 @@ Result<SimEngine::Work> SimEngine::understand(std::string_view body, std::string
     work.finish = "length";
   }
   work.attempt = &attempts_[work.mark].emplace_back();
+  marks_.push_back(work.mark);
   work.attempt->request_id = request_id;
   work.attempt->started = loop_.now();
   work.attempt->fault = draw_fault(work.streamed);

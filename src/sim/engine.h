@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "codec/http1.h"
@@ -78,6 +79,8 @@ class SimEngine {
   void stop();
   [[nodiscard]] bool stopped() const { return tasks_.size() == 0; }
 
+  // The marks of all attempts, in the order in which they came.
+  [[nodiscard]] const std::vector<std::string>& marks() const { return marks_; }
   // By the client's mark, in the order in which they came.
   [[nodiscard]] const std::map<std::string, std::deque<EngineAttempt>>& attempts() const {
     return attempts_;
@@ -104,6 +107,7 @@ class SimEngine {
   Trace& trace_;
   EngineOptions options_;
   std::map<std::string, std::deque<EngineAttempt>> attempts_;
+  std::vector<std::string> marks_;
   io::TaskGroup tasks_;
 };
 

@@ -3,8 +3,13 @@
 namespace tdn::store {
 
 Committer::Committer(io::Loop& loop, io::BlockingPool& pool, Store& store,
-                     std::function<void(const Error&)> on_failure)
-    : loop_(loop), pool_(pool), store_(store), on_failure_(std::move(on_failure)), tasks_(loop) {}
+                     std::function<void(const Error&)> on_failure, PlantedBug bug)
+    : loop_(loop),
+      pool_(pool),
+      store_(store),
+      on_failure_(std::move(on_failure)),
+      tasks_(loop),
+      bug_(bug) {}
 
 void Committer::start() { tasks_.spawn(commit_loop()); }
 
@@ -30,7 +35,8 @@ Result<void> Committer::enqueue(std::shared_ptr<Pending> pending) {
 }
 
 // Number of operations that were kept.
-Result<int> Committer::run_batch(Store& store, const Batch& batch) {
+Result<int> Committer::run_batch(const Batch& batch) {
+  Store& store = store_;
   TDN_TRY_VOID(store.begin());
   int kept = 0;
   for (const std::shared_ptr<Pending>& pending : batch) {
@@ -42,7 +48,9 @@ Result<int> Committer::run_batch(Store& store, const Batch& batch) {
     TDN_TRY_VOID(good ? store.release() : store.undo());
     kept += good ? 1 : 0;
   }
-  TDN_TRY_VOID(store.commit());
+  if (bug_ != PlantedBug::kAckBeforeCommit) {
+    TDN_TRY_VOID(store.commit());
+  }
   return kept;
 }
 
@@ -63,7 +71,7 @@ io::Task<> Committer::commit_loop() {
     }
     const Instant begin = loop_.clock().now();
     std::function<Result<int>()> job = [this, batch]() -> Result<int> {
-      Result<int> kept = run_batch(store_, batch);
+      Result<int> kept = run_batch(batch);
       if (!kept) {
         on_failure_(kept.error());
       }
@@ -78,6 +86,10 @@ io::Task<> Committer::commit_loop() {
       if (pending->done != nullptr) {
         pending->done->set();
       }
+    }
+    if (bug_ == PlantedBug::kAckBeforeCommit) {
+      std::function<Result<int>()> late = [this] { return store_.commit().map([] { return 0; }); };
+      [[maybe_unused]] const Result<int> done = co_await pool_.run(std::move(late), loop_);
     }
   }
 }

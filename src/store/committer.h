@@ -29,6 +29,12 @@ namespace tdn::store {
 inline constexpr std::array<double, 8> kCommitBounds{0.0005, 0.001, 0.0025, 0.005,
                                                      0.01,   0.05,  0.25,   1};
 
+// Faults that the simulator must notice; never set otherwise.
+enum class PlantedBug : std::uint8_t {
+  kNone,
+  kAckBeforeCommit,  // results are given before their transaction is durable
+};
+
 class Committer {
  public:
   static constexpr std::size_t kMostTogether = 512;
@@ -36,7 +42,7 @@ class Committer {
 
   // `pool` must have one thread, or none; it and `store` are borrowed and outlive the operations.
   Committer(io::Loop& loop, io::BlockingPool& pool, Store& store,
-            std::function<void(const Error&)> on_failure);
+            std::function<void(const Error&)> on_failure, PlantedBug bug = PlantedBug::kNone);
   // Joined.
   ~Committer() = default;
   Committer(const Committer&) = delete;
@@ -90,7 +96,7 @@ class Committer {
 
   [[nodiscard]] Result<void> enqueue(std::shared_ptr<Pending> pending);
   io::Task<> commit_loop();
-  static Result<int> run_batch(Store& store, const Batch& batch);
+  [[nodiscard]] Result<int> run_batch(const Batch& batch);
 
   io::Loop& loop_;
   io::BlockingPool& pool_;
@@ -100,6 +106,7 @@ class Committer {
   io::Event arrived_;
   io::TaskGroup tasks_;
   Metrics metrics_;
+  const PlantedBug bug_;
   bool stopped_ = false;
 };
 

@@ -43,6 +43,7 @@ class MemoryStore final : public Store {
   Result<void> add_usage(const meter::UsageCell& cell, const meter::SummaryRow& row) override;
   Result<void> visit_usage(bool attribution, const VisitUsage& visit) override;
 
+  [[nodiscard]] bool in_transaction() const { return open_; }
   // The process that used it died: what was open is undone, the next may begin.
   void crash() { roll_back(); }
   // The next commit fails, and with it the store, until `repair`.
