@@ -86,10 +86,14 @@ io::MaybeTask<Result<void>> send(const Request& request, const Leg& leg, const P
   return exchange.send({slices.begin(), slices.size()});
 }
 
-// A pooled connection that turns out dead unanswered is replaced once. Should the other edge have
-// seen the token all the same, it refuses it the second time: nothing is done twice.
-io::Task<Result<http::Exchange>> dispatch(const Request& request, const Leg& leg,
-                                          const Peers& peers, http::Upstream& upstream,
+// Legs that are sent again have numbers of their own, above those of all attempts.
+constexpr std::uint64_t kSentAgain = 8;
+
+// A pooled connection that turns out dead unanswered is replaced once. The other edge may have seen
+// the first token all the same and died of something else: what it then sold is another leg, so
+// that no two records of one leg can come to be.
+io::Task<Result<http::Exchange>> dispatch(const Request& request, Leg& leg, const Peers& peers,
+                                          http::Upstream& upstream, std::uint64_t again,
                                           const codec::ResponseHead** head) {
   for (bool fresh = false;; fresh = true) {
     TDN_CO_TRY(http::Exchange exchange, co_await upstream.open(fresh));
@@ -104,6 +108,7 @@ io::Task<Result<http::Exchange>> dispatch(const Request& request, const Leg& leg
     if (fresh || answer.error().retry() != Retry::kSameRoute) {
       co_return fail(std::move(answer).error());
     }
+    leg.number += again;
   }
 }
 
@@ -157,7 +162,9 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   request.dispatched = loop_.now();
   metrics_.forwarded.add();
   const codec::ResponseHead* head = nullptr;
-  Result<http::Exchange> exchange = co_await dispatch(request, leg, *peers_, *upstream, &head);
+  Result<http::Exchange> exchange =
+      co_await dispatch(request, leg, *peers_, *upstream,
+                        bug() == PlantedBug::kTokenAcceptedTwice ? 0 : kSentAgain, &head);
   if (!exchange) {
     co_return fail(note_site_failure(request, leg, std::move(exchange).error(), context));
   }

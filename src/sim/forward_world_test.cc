@@ -20,7 +20,7 @@ TEST(ForwardWorld, WhatOneEdgeBoughtTheOtherSoldAfterEveryStory) {
   EXPECT_GT(counts.sold, 500U);
   EXPECT_GT(counts.later_legs, 100U);
   EXPECT_GT(counts.orphans, 50U);
-  EXPECT_GT(counts.crashes, 150U);
+  EXPECT_GT(counts.crashes, 100U);
   EXPECT_GT(counts.fenced, 40U);
 }
 

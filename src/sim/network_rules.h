@@ -69,13 +69,13 @@ class NetworkRules {
   [[nodiscard]] std::uint64_t sold() const { return sold_; }
 
  private:
-  struct InForce {
+  struct Applied {
     Instant since;
     protocol::SnapshotOrder order;
   };
   struct Site {
     SiteUnderRules site;
-    std::vector<InForce> history;
+    std::vector<Applied> history;
     std::size_t attempts = 0;  // looked at
   };
   struct Client {
