@@ -198,12 +198,15 @@ io::Task<> Agent::tick_loop() {
 // Each minute, and when control was heard after a while: what is on disk must not be younger than
 // the truth, nor much older.
 io::Task<> Agent::write_contact(Instant now) {
+  if (!freshness_.known()) {
+    co_return;
+  }
   const Duration period =
       std::min<Duration>(kContactPeriod, std::chrono::seconds(keeper_.valid_for_s()) / 10);
   const Duration age = freshness_.age(now);
   const bool is_old = now >= contact_written_.at + period;
   const bool is_wrong = contact_written_.age + (now - contact_written_.at) >= age + period;
-  if (!freshness_.known() || (!is_old && !is_wrong)) {
+  if (!is_old && !is_wrong) {
     co_return;
   }
   contact_written_ = {options_.machine_boot, now, age};
