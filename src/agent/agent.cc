@@ -88,6 +88,7 @@ io::Task<bool> Agent::begin() {
     const io::DeadlineScope patience(context, parts_.loop.now() + kFirstContact);
     const io::Wake wake = co_await first_.wait();
     check_freshness();
+    co_await write_contact(parts_.clock.now());
     co_return wake != io::Wake::kCancelled;
   }
   while (keeper_.order() == protocol::SnapshotOrder{}) {
@@ -101,6 +102,8 @@ io::Task<bool> Agent::begin() {
                   {{"connected", connected_}, {"refused", keeper_.refused()}});
     }
   }
+  // Before the first request: killed right after it, the next start must know of this contact.
+  co_await write_contact(parts_.clock.now());
   co_return true;
 }
 
