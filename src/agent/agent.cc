@@ -88,6 +88,7 @@ io::Task<bool> Agent::begin() {
     const io::DeadlineScope patience(context, parts_.loop.now() + kFirstContact);
     const io::Wake wake = co_await first_.wait();
     check_freshness();
+    co_await write_contact(parts_.clock.now());
     co_return wake != io::Wake::kCancelled;
   }
   while (keeper_.order() == protocol::SnapshotOrder{}) {
@@ -101,6 +102,8 @@ io::Task<bool> Agent::begin() {
                   {{"connected", connected_}, {"refused", keeper_.refused()}});
     }
   }
+  // Before the first request: killed right after it, the next start must know of this contact.
+  co_await write_contact(parts_.clock.now());
   co_return true;
 }
 
@@ -198,12 +201,15 @@ io::Task<> Agent::tick_loop() {
 // Each minute, and when control was heard after a while: what is on disk must not be younger than
 // the truth, nor much older.
 io::Task<> Agent::write_contact(Instant now) {
+  if (!freshness_.known()) {
+    co_return;
+  }
   const Duration period =
       std::min<Duration>(kContactPeriod, std::chrono::seconds(keeper_.valid_for_s()) / 10);
   const Duration age = freshness_.age(now);
   const bool is_old = now >= contact_written_.at + period;
   const bool is_wrong = contact_written_.age + (now - contact_written_.at) >= age + period;
-  if (!freshness_.known() || (!is_old && !is_wrong)) {
+  if (!is_old && !is_wrong) {
     co_return;
   }
   contact_written_ = {options_.machine_boot, now, age};

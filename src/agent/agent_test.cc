@@ -192,6 +192,19 @@ TEST_F(AgentTest, past_its_time_without_contact_nothing_new_is_admitted_until_co
   EXPECT_TRUE(host.admitting);
 }
 
+TEST_F(AgentTest, an_edge_that_is_killed_right_after_its_first_start_serves_on_without_control) {
+  publish(network, {1, 1});
+  control_up();
+  ASSERT_TRUE(begin());  // no time passes
+  ASSERT_EQ(begun, true);
+  kill();
+  control_down();
+  ASSERT_TRUE(begin());
+  seconds(3);
+  EXPECT_EQ(begun, true);
+  EXPECT_TRUE(host.admitting);
+}
+
 TEST_F(AgentTest, the_age_goes_on_through_restarts_of_process_and_machine_whatever_the_wall_clock) {
   publish(network, {1, 1}, 1, [](auto& manifest) { manifest.valid_for_s = 600; });
   control_up();

@@ -22,7 +22,7 @@ const dying = (point: string) => ({under: ['env', `TDN_FAILPOINT=${point}`]});
 
 async function ask5(member: Member): Promise<void> {
   for (let i = 0; i < 5; ++i) {
-    expect((await askPlain(member, 3)).finished).toBe(true);
+    expect(await askPlain(member, 3)).toMatchObject({finished: true});
   }
 }
 
