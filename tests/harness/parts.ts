@@ -9,7 +9,7 @@ import {type Engine, startEngine, type Usage} from './edge.ts';
 import {type ApiKey, makeKey} from './keys.ts';
 import {FAST} from './load.ts';
 import {documents, manifestText} from './manifests.ts';
-import {type Process, type Result, startReady, TDN, tdn, tempFolder} from './process.ts';
+import {type Process, type Result, startReady, TDN, tdn, tempFolder, within} from './process.ts';
 
 export const SITES: Record<string, {country: string; city: string; latitude: number; longitude: number}> = {
   frankfurt: {country: 'DE', city: 'Frankfurt', latitude: 50.11, longitude: 8.68},
@@ -112,7 +112,16 @@ export class Network {
       }).map((one) => withGateway(one, network.sites)),
     ]);
     await Promise.all(network.sites.map((site) => network.startEdge(site.name)));
+    await within(20_000, 'every edge knowing every endpoint to be up', Promise.all(network.sites.map((site) => network.allUp(site))));
     return network;
+  }
+
+  // An edge that started before its peers asks for them again each second; it tells only when asked.
+  private async allUp(site: Site): Promise<void> {
+    for (let up = 0; up < this.sites.length; ) {
+      const page = await (await fetch(`${site.admin}/metrics`)).text();
+      up = (page.match(/^tdn_endpoint_up\{.*\} 1$/gm) ?? []).length;
+    }
   }
 
   async startControl(start: Start = {}): Promise<void> {
