@@ -120,9 +120,7 @@ class Checker {
   }
 
   void check_complete(const std::string& request, const UsageRecord& record) {
-    const EngineAttempt* attempt = record.side == meter::Side::kSold
-                                       ? finished_with(request, record.reported.totals().output)
-                                       : last_finished(request);
+    const EngineAttempt* attempt = finished_with(request, record);
     if (attempt == nullptr) {
       expect(false, "request {} is complete, but no engine finished it", request);
       return;
@@ -215,18 +213,26 @@ class Checker {
     return last;
   }
 
-  // Of a sale whose answer was lost on the way, so that the buyer asked again elsewhere: any that
+  // Which of them the record tells of, if several finished because an answer was lost on the way
+  // and asked for again: one that fits, else (an estimate knows only the output) one whose output
   // fits, else the last.
   [[nodiscard]] const EngineAttempt* finished_with(const std::string& request,
-                                                   std::uint64_t tokens) const {
+                                                   const UsageRecord& record) const {
+    const meter::TokenTotals totals = record.reported.totals();
+    const EngineAttempt* alike = nullptr;
     if (const auto found = attempts_.find(request); found != attempts_.end()) {
       for (const EngineAttempt* attempt : found->second) {
-        if (attempt->finished && attempt->completion_tokens == tokens) {
+        if (!attempt->finished || attempt->completion_tokens != totals.output) {
+          continue;
+        }
+        if (attempt->prompt_tokens == totals.input + totals.cached_input &&
+            attempt->cached_tokens == totals.cached_input) {
           return attempt;
         }
+        alike = attempt;
       }
     }
-    return last_finished(request);
+    return alike != nullptr ? alike : last_finished(request);
   }
 
   [[nodiscard]] std::uint64_t most_generated(const std::string& request) const {

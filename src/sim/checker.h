@@ -27,8 +27,8 @@ struct Testimony {
   std::vector<const EngineAttempt*> attempts;
   const ReplayedJournal* journal = nullptr;
   meter::ListPrice price;
-  // The records are those of control, of every edge: without their admissions, in the order of edge,
-  // epoch and seq.
+  // The records are those of control, of every edge: without their admissions, in the order of
+  // edge, epoch and seq.
   bool central = false;
 };
 

@@ -3,67 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <utility>
 
-#include "base/assert.h"
-#include "codec/hex.h"
-#include "domain/api_key.h"
-#include "sim/control_process.h"
 #include "sim/detail/network_manifests.h"
-#include "sim/network_edge.h"
-#include "sim/network_operator.h"
-#include "sim/network_rules.h"
-#include "sim/old_control.h"
+#include "sim/detail/network_stage.h"
 
 namespace tdn::sim {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t kEnginePort = 8000;
-constexpr std::uint16_t kGatewayPort = 8080;
-constexpr std::uint16_t kPeerPort = 8083;
-constexpr std::uint16_t kControlPort = 8090;
-constexpr const char* kState = "edge";
-constexpr const char* kOperatorToken = "the-operators-token-of-the-simulation";
 // A story that is not over by then has found something that hangs.
 constexpr std::uint64_t kMostEvents = 600'000;
 constexpr Duration kHealing = 180s;
 constexpr std::uint64_t kBetweenTroubles = 500;  // events, at most
 
-struct Site {
-  std::string name;
-  Machine* machine = nullptr;
-  SimHost* engine_host = nullptr;
-  io::MemoryDisk disk{};
-  NetworkEdgeOptions options{};
-  std::unique_ptr<NetworkEdge> edge{};
-  std::unique_ptr<SimEngine> engine{};
-  std::uint64_t boots = 0;
-  Instant back{};  // after a crash
-};
-
-class World {
+class World final : private NetworkStage {
  public:
-  explicit World(const NetworkStory& story)
-      : random_(story.seed),
-        trace_(clock_, story.print),
-        bug_(story.bug),
-        people_(machines_.add("people", {})),
-        control_machine_(machines_.add("control", draw_wrong_clock())),
-        old_control_(people_.loop(), network_.add_host("old-control"), old_control_address()),
-        operator_(people_.loop(), people_.host(), trace_,
-                  control_machine_.host().address(kControlPort), kOperatorToken) {
-    old_control_.start();
-    for (std::size_t i = 0; i < kSites.size(); ++i) {
-      make_site(sites_[i], kSites[i]);
-    }
-    draw_links();
-    draw_keys();
-    draw_clients();
-  }
+  using NetworkStage::NetworkStage;
 
   NetworkOutcome run() {
     begin();
@@ -77,141 +34,7 @@ class World {
   }
 
  private:
-  struct SiteFacts {
-    const char* name;
-    bool inside;
-  };
-  static constexpr std::array<SiteFacts, 3> kSites{
-      {{"frankfurt", true}, {"paris", false}, {"ashburn", false}}};
-
-  [[nodiscard]] std::uint64_t one_of(std::initializer_list<std::uint64_t> values) {
-    return values.begin()[random_.below(values.size())];
-  }
-  [[nodiscard]] Duration up_to(Duration most) {
-    return Duration(random_.below(static_cast<std::uint64_t>(most.count())));
-  }
-  [[nodiscard]] WrongBy draw_wrong_clock() {
-    const auto days = static_cast<std::int64_t>(random_.below(800)) - 400;
-    return {.boot_ahead = up_to(20h), .wall_ahead = days * 24h + up_to(1h)};
-  }
-  static io::Address old_control_address() {
-    io::Address address;
-    address.ip = {127, 0, 0, 3};
-    address.port = kControlPort;
-    return address;
-  }
-
-  void make_site(Site& site, const SiteFacts& facts) {
-    site.name = facts.name;
-    site.machine = &machines_.add(facts.name, draw_wrong_clock());
-    site.engine_host = &network_.add_host(std::string(facts.name) + "-engine");
-    const EngineOptions options{.first_token = up_to(10ms) + 1us,
-                                .token = up_to(4ms) + 1us,
-                                .most_tokens = one_of({4, 16, 16, 120}),
-                                .fault_percent = one_of({0, 15, 50}),
-                                .idle = up_to(1s) + 1us};
-    site.engine = std::make_unique<SimEngine>(people_.loop(), *site.engine_host,
-                                              site.engine_host->address(kEnginePort), random_,
-                                              trace_, options);
-    site.engine->start();
-    rules_.add({facts.name, facts.inside, site.engine.get()});
-  }
-
-  LinkOptions draw_link(Duration slowest) {
-    return {.latency = 50us + up_to(slowest),
-            .jitter = 1us + up_to(slowest),
-            .piece = one_of({1460, 1460, 4000, 300}),
-            .cut_percent = random_.below(40)};
-  }
-  void draw_links() {
-    for (const Site& site : sites_) {
-      network_.set_link(site.machine->host(), *site.engine_host, draw_link(2ms));
-      network_.set_link(site.machine->host(), control_machine_.host(), draw_link(20ms));
-      for (const Site& other : sites_) {
-        if (&site < &other) {
-          network_.set_link(site.machine->host(), other.machine->host(), draw_link(8ms));
-        }
-      }
-    }
-  }
-
-  void draw_keys() {
-    disk_.secrets = control::rotated({}, random_);
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      keys_[i] = domain::make_api_key(random_);
-    }
-    for (Site& site : sites_) {
-      std::string secret;
-      while (secret.size() < 43) {
-        secret += static_cast<char>('a' + random_.below(26));
-      }
-      disk_.nodes.add(site.name, secret);
-      site.options = {.site = site.name,
-                      .port = kGatewayPort,
-                      .peer_port = kPeerPort,
-                      .dial = dial_of(site),
-                      .node_secret = secret,
-                      .control_key = disk_.signing_key.public_key(),
-                      .machine_boot = "boot-" + site.name,
-                      .books = {.state_dir = kState, .segment_bytes = 65'536},
-                      .disk = {.write = 1us + up_to(200us),
-                               .sync = 1us + Duration(one_of({400'000, 3'000'000, 12'000'000}))}};
-      plant(site.options);
-    }
-  }
-  [[nodiscard]] io::DialMap dial_of(const Site& site) {
-    io::DialMap dial;
-    dial[std::string(io::kControlPeer)] = control_machine_.host().address(kControlPort);
-    for (const Site& other : sites_) {
-      if (&other != &site) {
-        dial[other.name] = other.machine->host().address(kPeerPort);
-      }
-    }
-    return dial;
-  }
-  void plant(NetworkEdgeOptions& options) const {
-    switch (bug_) {
-      case NetworkBug::kSettleBeforeJournal:
-        options.books.bug = books::PlantedBug::kReleaseBeforeSync;
-        break;
-      case NetworkBug::kRetryAfterFirstByte:
-        options.gateway_bug = gateway::PlantedBug::kRetryAfterFirstByte;
-        break;
-      case NetworkBug::kFenceNotRechecked:
-        options.gateway_bug = gateway::PlantedBug::kFenceNotRechecked;
-        break;
-      case NetworkBug::kTokenAcceptedTwice:
-        options.gateway_bug = gateway::PlantedBug::kTokenAcceptedTwice;
-        break;
-      case NetworkBug::kStaleSnapshotAccepted:
-        options.agent_bug = agent::PlantedBug::kStaleSnapshotAccepted;
-        break;
-      case NetworkBug::kAckBeforeCommit:
-      case NetworkBug::kNone:
-        break;
-    }
-  }
-
-  void draw_clients() {
-    for (const Site& site : sites_) {
-      const std::uint64_t count = 1 + random_.below(3);
-      for (std::uint64_t i = 0; i < count; ++i) {
-        SimHost& host = network_.add_host(fmt::format("{}-client-{}", site.name, i));
-        network_.set_link(site.machine->host(), host, draw_link(5ms));
-        const std::uint64_t tenant = random_.below(3);
-        const ClientOptions options{.key = keys_[tenant]->text,
-                                    .most_requests = 4 + random_.below(25),
-                                    .think = one_of({5, 40, 400}) * 1ms};
-        clients_.push_back(std::make_unique<SimClient>(
-            people_.loop(), host, site.machine->host().address(kGatewayPort),
-            fmt::format("{}{}", site.name[0], i), random_, trace_, options));
-        rules_.add({clients_.back().get(), static_cast<Fence>(tenant)});
-        client_hosts_.push_back(&host);
-      }
-    }
-  }
-
-  // --- what goes on ---
+  using Site = StagedSite;
 
   void violate(std::string what) { outcome_.violations.push_back(std::move(what)); }
 
@@ -315,17 +138,6 @@ class World {
   [[nodiscard]] bool all_serve() const {
     return std::ranges::all_of(
         sites_, [](const Site& site) { return site.edge != nullptr && site.edge->serving(); });
-  }
-  [[nodiscard]] std::string manifests() {
-    std::array<KeyText, 3> keys;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      keys[i] = {keys_[i]->id.to_string(), codec::to_hex(keys_[i]->sha256)};
-    }
-    std::array<std::string, 3> engines;
-    for (std::size_t i = 0; i < engines.size(); ++i) {
-      engines[i] = to_string(sites_[i].engine_host->address(kEnginePort));
-    }
-    return network_manifests(engines, keys, one_of({1, 1, 2, 64}));
   }
 
   [[nodiscard]] bool over() const {
@@ -490,9 +302,24 @@ class World {
     while (well() && !all_uploaded()) {
       step();
       if (clock_.now() > late) {
-        violate("usage does not reach control, though nothing is broken");
+        violate("usage does not reach control, though nothing is broken:" + what_is_late());
       }
     }
+  }
+  [[nodiscard]] std::string what_is_late() {
+    std::string text = control_ ? "" : " control is down;";
+    for (const Site& site : sites_) {
+      if (!site.edge) {
+        text += fmt::format(" {} is down;", site.name);
+        continue;
+      }
+      const meter::OutboxPosition at = site.edge->books();
+      text += fmt::format(" {} epoch {}: {} of {} kept{}{};", site.name, at.epoch,
+                          NetworkRules::kept(disk_.store, site.edge->uid(), at.epoch).value_or(0),
+                          at.last_seq, site.edge->serving() ? "" : ", not serving",
+                          site.edge->agent().connected() ? "" : ", not connected");
+    }
+    return text;
   }
   [[nodiscard]] bool all_uploaded() {
     return control_ != nullptr && std::ranges::all_of(sites_, [&](const Site& site) {
@@ -544,31 +371,13 @@ class World {
     outcome_.violations = rules_.violations();
   }
 
-  ManualClock clock_;
-  SeededRandom random_;
-  Trace trace_;
-  const NetworkBug bug_;
-  SimPoller poller_{clock_};
-  SimNetwork network_{poller_, random_, trace_};
-  Machines machines_{clock_, poller_, network_};
-  Machine& people_;  // clients, engines, the operator: their clocks are right
-  Machine& control_machine_;
-  ControlDisk disk_;
   std::unique_ptr<ControlProcess> control_;
   Instant control_back_{};
   bool control_dies_ = false;  // as soon as an edge is told more than this
   std::uint64_t acknowledged_ = 0;
-  OldControl old_control_;
-  NetworkOperator operator_;
-  std::array<Site, 3> sites_;
-  std::array<std::optional<domain::NewApiKey>, 3> keys_;
-  std::vector<std::unique_ptr<SimClient>> clients_;
-  std::vector<SimHost*> client_hosts_;
   control::Snapshot published_;
   control::Snapshot former_;
   bool fence_closed_ = false;
-  NetworkRules rules_;
-  NetworkOutcome outcome_;
 };
 
 }  // namespace
