@@ -44,7 +44,9 @@ void Gateway::publish(std::shared_ptr<const Catalogue> catalogue) {
 }
 
 void Gateway::publish(std::shared_ptr<const protocol::RouteKeys> keys) {
-  peers_->publish(std::move(keys));
+  if (peers_) {  // a member that does not listen to peers needs none
+    peers_->publish(std::move(keys));
+  }
 }
 
 void Gateway::close_idle() {

@@ -18,7 +18,7 @@ namespace tdn::store {
 struct StateRow {
   Uid network{};
   std::uint64_t control_epoch = 1;
-  std::uint64_t version = 0;      // of the snapshot; counts the changes of the catalogue
+  std::uint64_t version = 0;        // of the snapshot; counts the changes of the catalogue
   std::string snapshot_envelope{};  // that of this version; its sections are compiled anew at start
 
   bool operator==(const StateRow&) const = default;
@@ -37,16 +37,16 @@ struct EdgeRow {
   static constexpr std::size_t kMostFormerBoots = 64;
 
   Uid edge{};
-  std::string site{};          // its name
+  std::string site{};        // its name
   std::uint64_t joined = 0;  // counts edges; given by the store
   std::uint32_t epoch = 1;   // that it should write
-  Uid boot{};                  // of the last sync that was taken, and that sync's number
+  Uid boot{};                // of the last sync that was taken, and that sync's number
   std::uint64_t n = 0;
   std::vector<Uid> former_boots{};  // the newest last
   // A sync that seemed to be of an earlier start; its next one shows that it is not.
   Uid suspect_boot{};
   std::uint64_t suspect_n = 0;
-  std::string quarantine{};         // why; empty: none
+  std::string quarantine{};  // why; empty: none
   std::optional<WallTime> complete_through{};
   WallTime last_sync{};
 
