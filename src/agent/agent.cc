@@ -61,8 +61,8 @@ Agent::Agent(const AgentParts& parts, AgentOptions options, const Secret& node_s
       options_(std::move(options)),
       control_(parts.loop, parts.link, options_.authority, node_secret),
       uploader_(parts.loop, parts.pool, parts.outbox),
-      keeper_({parts.loop, parts.pool, control_, parts.host, parts.store, options_.bug}, options_.site,
-              options_.state_dir,
+      keeper_({parts.loop, parts.pool, control_, parts.host, parts.store, options_.bug},
+              options_.site, options_.state_dir,
               [this] {
                 due_.set();
                 first_.set();

@@ -18,8 +18,8 @@ namespace tdn::cli {
                                                              const std::string& dir);
 
 // uid → name for each kind, of what is and of what was, from the uids.json beside each journal and
-// from the one in `dir`. Objects that are gone keep their names there: their usage does not go away.
-// An edge in a network has names in the snapshot that it keeps instead, of what is.
+// from the one in `dir`. Objects that are gone keep their names there: their usage does not go
+// away. An edge in a network has names in the snapshot that it keeps instead, of what is.
 using Names = std::map<std::string, std::map<Uid, std::string>>;
 [[nodiscard]] Result<Names> read_names(io::Disk& disk, const std::string& dir,
                                        const std::vector<std::string>& journals);
