@@ -117,19 +117,19 @@ stage_tidy() {
 
 stage_fuzz() {
   local targets
-  configure_preset fuzz
-  mapfile -t targets < <(targets_ending fuzz _fuzz)
-  build_preset fuzz "${targets[@]}"
+  configure_preset asan
+  mapfile -t targets < <(targets_ending asan _fuzz)
+  build_preset asan "${targets[@]}"
   TAIL=60 counted fuzz "fuzzing ${#targets[@]} targets" \
-    python3 "$ROOT/scripts/lib/run_fuzzers.py" "$JOBS" "$FUZZ_SECONDS" "$ROOT/build/fuzz" "${targets[@]}"
+    python3 "$ROOT/scripts/lib/run_fuzzers.py" "$JOBS" "$FUZZ_SECONDS" "$ROOT/build/asan" "${targets[@]}"
 }
 
-# The simulation's own test program, optimised: its seeds are counted in thousands.
+# The simulation's own test program, of the optimised libraries that are shipped: its seeds are counted in thousands.
 stage_sim() {
-  configure_preset dev
-  [[ $(targets_ending dev _test) == *sim_test* ]] || die "there is no sim_test to run"
-  build_preset dev sim_test
-  run_tests_of dev 900 sim_test
+  configure_preset release
+  step cmake-sim "configuring release with tests" cmake -DTDN_TESTS=ON "$ROOT/build/release"
+  build_preset release sim_test
+  run_tests_of release 900 sim_test
 }
 
 # vitest over folders of tests/, against the release binary.

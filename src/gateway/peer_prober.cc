@@ -18,6 +18,9 @@ using route::Observation;
 constexpr Duration kWhenDown = 1s;
 constexpr Duration kWhenUp = 5s;
 constexpr Duration kPatience = 2s;
+constexpr Duration kMeeting = 3s;  // after the start
+constexpr Duration kWhenMeeting = 100ms;
+constexpr Duration kBetweenLooks = 100ms;
 
 http::ClientLimits probe_limits() {
   http::ClientLimits limits;
@@ -47,7 +50,10 @@ void PeerProber::publish(std::shared_ptr<const Catalogue> catalogue) {
   watched_ = std::move(kept);
 }
 
-void PeerProber::start() { group_.spawn(run()); }
+void PeerProber::start() {
+  met_ = loop_.now() + kMeeting;
+  group_.spawn(run());
+}
 
 io::Task<> PeerProber::stop() {
   group_.cancel();
@@ -67,7 +73,7 @@ io::Task<> PeerProber::run() {
         group_.spawn(probe(catalogue, {i}));
       }
     }
-    if (co_await io::sleep_until(loop_.now() + 250ms) != io::Wake::kReady) {
+    if (co_await io::sleep_until(loop_.now() + kBetweenLooks) != io::Wake::kReady) {
       co_return;
     }
   }
@@ -79,11 +85,16 @@ io::Task<> PeerProber::probe(std::shared_ptr<const Catalogue> catalogue, domain:
   if (!said && said.error().code() == Code::kCancelled) {
     co_return;
   }
-  const bool well = note(*catalogue, index, said);
-  const auto watched = watched_.find(site.uid);
-  if (watched != watched_.end()) {
-    watched->second = {loop_.now() + (well ? kWhenUp : kWhenDown), false};
+  const auto found = watched_.find(site.uid);
+  if (found == watched_.end()) {
+    co_return;  // it left the catalogue meanwhile
   }
+  Watched& watched = found->second;
+  watched.busy = false;
+  watched.heard = watched.heard || said.has_value();
+  const bool meeting = loop_.now() < met_;
+  const bool well = (watched.heard || !meeting) && note(*catalogue, index, said);
+  watched.next = loop_.now() + (well ? kWhenUp : meeting ? kWhenMeeting : kWhenDown);
 }
 
 Result<std::string> PeerProber::write_request(const std::string& site) {

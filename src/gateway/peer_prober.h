@@ -3,6 +3,10 @@
 // endpoints as this edge sees them; hearing nothing means that none of them can be reached. One per
 // process; engines of other sites are never asked directly.
 //
+// Edges that start together do not call each other down for having been quicker: in the first three
+// seconds a site where something is not up is asked ten times a second, and one that was never
+// heard stays unknown.
+//
 // Belongs to its loop's thread.
 #pragma once
 
@@ -34,6 +38,7 @@ class PeerProber {
   struct Watched {
     Instant next{};
     bool busy = false;
+    bool heard = false;  // ever
   };
   io::Task<> run();
   io::Task<> probe(std::shared_ptr<const Catalogue> catalogue, domain::SiteIndex site);
@@ -49,6 +54,7 @@ class PeerProber {
   io::TaskGroup group_;
   std::shared_ptr<const Catalogue> catalogue_;
   std::map<Uid, Watched> watched_;  // by site
+  Instant met_{};                   // by then those that started with this one have
 };
 
 }  // namespace tdn::gateway

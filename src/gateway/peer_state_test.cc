@@ -66,10 +66,24 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   ASSERT_TRUE(reported.has_value());
   EXPECT_EQ(reported->report.running, 3U);
   EXPECT_EQ(reported->report.waiting, 2U);
-  EXPECT_EQ(state(frankfurt, "north").health(), Health::kDown) << "nobody is there";
+  EXPECT_EQ(state(frankfurt, "north").health(), Health::kUnknown) << "it may be about to start";
   EXPECT_EQ(state(frankfurt, "near").health(), Health::kUnknown) << "its own is not its business";
   EXPECT_TRUE(frankfurt.engines.far.empty());
   EXPECT_TRUE(paris.books.drafts.empty());
+  test.advance(4s);
+  EXPECT_EQ(state(frankfurt, "north").health(), Health::kDown) << "nobody is there";
+}
+
+TEST_F(PeerProberTest, AnEdgeThatStartsALittleLaterIsFoundAtOnce) {
+  start();
+  state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
+  auto listeners = std::exchange(frankfurt.link.listeners, {});
+  probe();
+  test.advance(300ms);
+  EXPECT_EQ(state(frankfurt, "far").health(), Health::kUnknown);
+  frankfurt.link.listeners = listeners;
+  test.advance(250ms);
+  EXPECT_EQ(state(frankfurt, "far").health(), Health::kUp);
 }
 
 TEST_F(PeerProberTest, AnEndpointThatIsDownThereIsDownHereAndComesBack) {
