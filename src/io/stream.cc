@@ -25,9 +25,11 @@ void Stream::notify_readable() {
 }
 
 void Stream::notify_writable() {
-  writable_ = true;
+  const bool before = std::exchange(writable_, true);
   if (Ready* writer = std::exchange(writer_, nullptr)) {
     writer->wake();
+  } else if (!before && watcher_ != nullptr) {
+    watcher_->on_writable(*this);
   }
 }
 

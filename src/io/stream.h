@@ -55,6 +55,8 @@ class StreamWatcher {
  public:
   // Must not destroy the stream; cancelling a context is what it is for.
   virtual void on_event(Stream& stream, StreamEvent event) = 0;
+  // Writing may go on after it would have blocked: for streams over streams (tls.h).
+  virtual void on_writable(Stream& /*stream*/) {}
 
  protected:
   ~StreamWatcher() = default;
