@@ -259,12 +259,13 @@ Result<Identities> parse_identities(std::string_view json, std::string_view file
   }
   Identities identities;
   for (const auto& kind : documents[0].find("kinds")->entries) {
+    auto& objects = identities.kinds[kind.key];  // also if it has none by now
     for (const auto& object : kind.value.entries) {
       auto identity = read_identity(object.value);
       if (!identity) {
         return damaged(object.value);
       }
-      identities.kinds[kind.key].emplace(object.key, *std::move(identity));
+      objects.emplace(object.key, *std::move(identity));
     }
   }
   if (const Node* former = documents[0].find("former")) {

@@ -105,6 +105,14 @@ TEST_F(IdentityTest, ReadsBackAsWritten) {
   EXPECT_EQ(read->find("Model", "smollm2")->uid, at("Model", "smollm2").uid);
 }
 
+TEST_F(IdentityTest, OfNothingAndOfWhatIsGoneReadsBackToo) {
+  update(Manifests{});
+  EXPECT_EQ(to_json(*parse_identities(to_json(ids_), "uids.json")), to_json(ids_));
+  update(example());
+  update(Manifests{});
+  EXPECT_EQ(to_json(*parse_identities(to_json(ids_), "uids.json")), to_json(ids_));
+}
+
 TEST_F(IdentityTest, ADamagedFileIsNamed) {
   for (const char* text :
        {"", "{}", "[]", R"({"kinds":{"Tenant":{"a":{"uid":"x","version":1}}}})",
