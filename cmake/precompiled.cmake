@@ -4,6 +4,10 @@
 
 # GoogleTest's and RapidCheck's macros are not written to our warning level.
 set(TDN_TEST_OPTIONS -Wno-global-constructors -Wno-sign-conversion)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  # Half of a test's cost would be the optimising of their templates. What is tested is optimised.
+  list(APPEND TDN_TEST_OPTIONS -O0)
+endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   set(TDN_PRECOMPILED ON)

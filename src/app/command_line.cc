@@ -458,8 +458,8 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
   CLI::App& journal = declare_journals(root);
   all.insert(all.end(), {up, control, edge, engine, declare_quantize(*engine.app),
                          declare_requests(root, environment), declare_explain(root, environment),
-                         declare_journal(journal, true), declare_journal(journal, false),
-                         declare_key_new(key)});
+                         declare_demo(root, environment), declare_journal(journal, true),
+                         declare_journal(journal, false), declare_key_new(key)});
   const std::vector<Declared> sim = declare_sim_commands(root);
   all.insert(all.end(), sim.begin(), sim.end());
   const CLI::App* version = root.add_subcommand("version", "Print the version");

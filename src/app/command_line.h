@@ -10,6 +10,7 @@
 
 #include "cli/apply.h"
 #include "cli/control_key.h"
+#include "cli/demo.h"
 #include "cli/get.h"
 #include "cli/key.h"
 #include "cli/requests.h"
@@ -103,6 +104,12 @@ struct ExplainCommand {
   bool json = false;
 };
 
+// `tdn demo`.
+struct DemoCommand {
+  cli::WhereDefaults where;
+  cli::DemoOptions options;
+};
+
 // `tdn journal dump DIR`, `tdn journal check DIR`.
 struct JournalCommand {
   bool check = false;
@@ -130,9 +137,10 @@ struct ToldCommand {
   std::string text;
 };
 
-using Command = std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
-                             QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand,
-                             ExplainCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
+using Command =
+    std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
+                 QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand, ExplainCommand,
+                 DemoCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

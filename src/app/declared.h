@@ -20,6 +20,7 @@ struct Declared {
 
 [[nodiscard]] Declared declare_requests(CLI::App& root, const Environment& environment);
 [[nodiscard]] Declared declare_explain(CLI::App& root, const Environment& environment);
+[[nodiscard]] Declared declare_demo(CLI::App& root, const Environment& environment);
 // The commands that speak to control: apply, get, describe, delete, key issue, key revoke, usage,
 // top. `key` is where `tdn key new` stands.
 [[nodiscard]] std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,

@@ -17,6 +17,7 @@ namespace tdn::app {
 [[nodiscard]] int run(const EdgeCommand& command);
 [[nodiscard]] int run(const RequestsCommand& command);
 [[nodiscard]] int run(const ExplainCommand& command);
+[[nodiscard]] int run(const DemoCommand& command);
 [[nodiscard]] int run(const OperatorCommand& command);
 [[nodiscard]] int run(const JournalCommand& command);
 
