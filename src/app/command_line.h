@@ -37,6 +37,12 @@ struct UpCommand {
   int shards = 1;
 };
 
+// `tdn wan`.
+struct WanCommand {
+  std::string config_file;
+  std::string ready_file;
+};
+
 // Either by manifests, alone, or by control, in a network.
 struct EdgeCommand {
   std::string manifests;
@@ -138,7 +144,7 @@ struct ToldCommand {
 };
 
 using Command =
-    std::variant<ToldCommand, UpCommand, EdgeCommand, ControlCommand, EngineCommand,
+    std::variant<ToldCommand, UpCommand, WanCommand, EdgeCommand, ControlCommand, EngineCommand,
                  QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand, ExplainCommand,
                  DemoCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
 

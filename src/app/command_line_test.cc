@@ -40,6 +40,13 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST(CommandLine, WanNeedsItsLinks) {
+  const auto wan = parsed<WanCommand>({"wan", "--config", "links.yaml", "--ready-file", "r"});
+  EXPECT_EQ(wan.config_file, "links.yaml");
+  EXPECT_EQ(wan.ready_file, "r");
+  EXPECT_TRUE(has(refused({"wan"}), "--config"));
+}
+
 TEST(CommandLine, UpHasADefaultForEverythingButTheModel) {
   const auto up = parsed<UpCommand>({"up", "--simulated"});
   EXPECT_EQ(up.model_file, "");

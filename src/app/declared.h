@@ -18,6 +18,18 @@ struct Declared {
   std::function<Result<Command>()> finish;
 };
 
+// Turns an address into one that we may listen on.
+[[nodiscard]] Result<io::Address> loopback_address(std::string_view flag, const std::string& text);
+void add_count(CLI::App& app, const std::string& flag, int& count, const std::string& what,
+               int least, int most);
+
+[[nodiscard]] Declared declare_up(CLI::App& root, const Environment& environment);
+[[nodiscard]] Declared declare_wan(CLI::App& root);
+[[nodiscard]] Declared declare_control(CLI::App& root);
+[[nodiscard]] Declared declare_edge(CLI::App& root);
+// Runs an engine unless its own subcommand is given.
+[[nodiscard]] Declared declare_engine(CLI::App& root);
+[[nodiscard]] Declared declare_quantize(CLI::App& engine);
 [[nodiscard]] Declared declare_requests(CLI::App& root, const Environment& environment);
 [[nodiscard]] Declared declare_explain(CLI::App& root, const Environment& environment);
 [[nodiscard]] Declared declare_demo(CLI::App& root, const Environment& environment);

@@ -7,6 +7,7 @@
 namespace tdn::app {
 
 [[nodiscard]] Result<void> run(const UpCommand& command);
+[[nodiscard]] Result<void> run(const WanCommand& command);
 [[nodiscard]] Result<void> run(const ControlCommand& command);
 [[nodiscard]] Result<void> run(const EngineCommand& command);
 [[nodiscard]] Result<void> run(const QuantizeCommand& command);
