@@ -8,7 +8,7 @@ purposes_of() {
     format) echo lint ;;
     lint | tidy) echo lint build test ;;
     sim | unit | tsan | fuzz) echo build test ;;
-    e2e | api) echo build run test ;;
+    e2e | api | loop) echo build run test ;;
   esac
 }
 
@@ -163,3 +163,6 @@ stage_e2e() {
 }
 
 stage_api() { run_vitest api/; }
+
+# Not among the stages that run by themselves: LOOP_SECONDS decides how long.
+stage_loop() { run_vitest loop/; }

@@ -53,10 +53,10 @@ export interface Engine {
   model: string;
 }
 
-export async function startEngine(options: {model?: string; name?: string; simulated?: string; extra?: string[]}): Promise<Engine> {
+export async function startEngine(options: {model?: string; name?: string; simulated?: string; extra?: string[]; listen?: string}): Promise<Engine> {
   const folder = tempFolder('engine');
   const readyFile = path.join(folder, 'ready.json');
-  const command = [TDN, 'engine', '--listen', '127.0.0.1:0', '--ready-file', readyFile];
+  const command = [TDN, 'engine', '--listen', options.listen ?? '127.0.0.1:0', '--ready-file', readyFile];
   if (options.model) {
     command.push('--model', options.model, '--threads', '1');
   } else {

@@ -10,6 +10,7 @@ import {type ApiKey, makeKey} from './keys.ts';
 import {FAST} from './load.ts';
 import {documents, manifestText} from './manifests.ts';
 import {type Process, type Result, startReady, TDN, tdn, tempFolder, within} from './process.ts';
+import {Wan, type WanLink} from './wan.ts';
 
 export const SITES: Record<string, {country: string; city: string; latitude: number; longitude: number}> = {
   frankfurt: {country: 'DE', city: 'Frankfurt', latitude: 50.11, longitude: 8.68},
@@ -60,8 +61,12 @@ export class Network {
   readonly key: ApiKey = makeKey();
   url = '';
   controlKey = '';
+  wan?: Wan; // if the sites are apart
 
-  private constructor(readonly state: string) {}
+  private constructor(
+    readonly state: string,
+    private readonly timing: string,
+  ) {}
 
   get controlState(): string {
     return path.join(this.state, 'control');
@@ -78,8 +83,8 @@ export class Network {
   }
 
   // Starts all parts and applies the manifests; `more` objects are applied with them.
-  static async start(options: {sites?: string[]; timing?: string; more?: object[]; keys?: {name: string; key: ApiKey; spec?: object}[]} = {}): Promise<Network> {
-    const network = new Network(path.join(tempFolder('network'), 'state'));
+  static async start(options: {sites?: string[]; timing?: string; more?: object[]; keys?: {name: string; key: ApiKey; spec?: object}[]; rttMs?: number} = {}): Promise<Network> {
+    const network = new Network(path.join(tempFolder('network'), 'state'), options.timing ?? FAST);
     mkdirSync(network.controlState, {recursive: true, mode: 0o700});
     const nodes = [];
     for (const name of options.sites ?? Object.keys(SITES)) {
@@ -97,11 +102,14 @@ export class Network {
         admin: `http://127.0.0.1:${admin}`,
         peers: `127.0.0.1:${peers}`,
         secretFile,
-        engine: await startEngine({simulated: options.timing ?? FAST}),
+        engine: await startEngine({simulated: network.timing}),
       });
     }
     writeFileSync(path.join(network.controlState, 'nodes.json'), JSON.stringify({nodes}), {mode: 0o600});
     network.url = `http://127.0.0.1:${await freePort()}`;
+    if (options.rttMs) {
+      network.wan = await Wan.start(network.links(options.rttMs));
+    }
     await network.startControl();
     await network.apply([
       ...documents({
@@ -116,8 +124,15 @@ export class Network {
     return network;
   }
 
+  private links(rttMs: number): WanLink[] {
+    return this.sites.flatMap((site) => [
+      {from: site.name, to: 'control', target: this.url.slice('http://'.length), rttMs},
+      ...this.sites.filter((one) => one !== site).map((one) => ({from: site.name, to: one.name, target: one.peers, rttMs})),
+    ]);
+  }
+
   // An edge that started before its peers asks for them again each second; it tells only when asked.
-  private async allUp(site: Site): Promise<void> {
+  async allUp(site: Site): Promise<void> {
     for (let up = 0; up < this.sites.length; ) {
       const page = await (await fetch(`${site.admin}/metrics`)).text();
       up = (page.match(/^tdn_endpoint_up\{.*\} 1$/gm) ?? []).length;
@@ -135,13 +150,20 @@ export class Network {
   async startEdge(name: string, start: Start = {}): Promise<Process> {
     const site = this.site(name);
     const readyFile = path.join(tempFolder('edge'), 'ready.json');
-    const dial = this.sites.filter((one) => one !== site).flatMap((one) => ['--dial', `${one.name}=${one.peers}`]);
-    const command = [...(start.under ?? []), TDN, 'edge', '--site', name, '--control', this.url, '--control-key', this.controlKey, '--node-secret', site.secretFile,
+    const dial = this.sites.filter((one) => one !== site).flatMap((one) => ['--dial', `${one.name}=${this.wan?.address(name, one.name) ?? one.peers}`]);
+    const control = this.wan ? `http://${this.wan.address(name, 'control')}` : this.url;
+    const command = [...(start.under ?? []), TDN, 'edge', '--site', name, '--control', control, '--control-key', this.controlKey, '--node-secret', site.secretFile,
       '--state', site.state, '--listen', site.gateway.slice('http://'.length), '--admin', site.admin.slice('http://'.length), '--peers', site.peers, ...dial, '--shards', '1',
       '--ready-file', readyFile];
     const {process} = await startReady(command, readyFile);
     site.edge = process;
     return process;
+  }
+
+  // Where it was before.
+  async startEngine(name: string): Promise<void> {
+    const site = this.site(name);
+    site.engine = await startEngine({simulated: this.timing, listen: site.engine.url.slice('http://'.length)});
   }
 
   // `tdn ARGUMENTS…` against this control.
@@ -172,6 +194,7 @@ export class Network {
       await site.engine.process.end('SIGKILL');
     }
     await this.control?.end('SIGKILL');
+    await this.wan?.process.end('SIGKILL');
   }
 }
 
