@@ -40,7 +40,8 @@ CatalogueSource source_of(const EdgeCommand& command) {
   return {.manifests = command.manifests,
           .site = command.site,
           .identities = command.state + "/uids.json",
-          .reach = reach_of(command)};
+          .reach = reach_of(command),
+          .upstream_ca = command.upstream_ca};
 }
 
 Result<std::shared_ptr<const gateway::Catalogue>> load_catalogue(
@@ -52,7 +53,7 @@ Result<std::shared_ptr<const gateway::Catalogue>> load_catalogue(
   }
   const auto snapshot = domain::Snapshot::compile(manifests, identities);
   TDN_TRY(const domain::SiteIndex here, choose_site(*snapshot, source.site));
-  return gateway::Catalogue::create(snapshot, here, previous, source.reach);
+  return gateway::Catalogue::create(snapshot, here, previous, source.reach, source.upstream_ca);
 }
 
 }  // namespace tdn::app

@@ -14,6 +14,7 @@ struct CatalogueSource {
   std::string site;                            // empty: the only one
   std::string identities;                      // the file that keeps uids and versions
   route::Reach reach = route::Reach::kDirect;  // of endpoints of other sites
+  std::string upstream_ca;                     // a file, or empty
 };
 
 [[nodiscard]] route::Reach reach_of(const EdgeCommand& command);

@@ -54,7 +54,8 @@ struct EdgeCommand {
   io::Address admin;
   std::optional<io::Address> peers;  // in a network
   io::DialMap dial;
-  int shards = 0;  // 0: one per core
+  std::string upstream_ca;  // certificates in PEM, or empty
+  int shards = 0;           // 0: one per core
   std::string state;
   int segment_mib = 16;  // of the journal
   std::string ready_file;

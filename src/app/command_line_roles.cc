@@ -105,6 +105,11 @@ void declare_edge_places(CLI::App& app, EdgeFlags& flags) {
   app.add_option("--dial", flags.dial, "Where the edge of another site listens for peers")
       ->type_name("SITE=ADDR")
       ->needs(peers);
+  app.add_option("--upstream-ca", flags.command.upstream_ca,
+                 "Certificates (PEM) of authorities to trust for https engines, besides the "
+                 "machine's own")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile.description(""));
 }
 
 Result<Command> edge_command(EdgeFlags& flags) {
@@ -129,8 +134,8 @@ Declared declare_edge(CLI::App& root) {
   CLI::App* app = root.add_subcommand("edge", "Run one edge: the gateway of a site, and its books");
   app->footer(
       R"(Alone it serves by manifests; in a network by what control sends, and goes on without it.
-SIGHUP reads the manifests again without dropping a request; SIGTERM stops: open streams get 5 s.
-Exit status 75: control ordered a new epoch of the books, start it again.
+SIGHUP reads manifests, engines' keys and --upstream-ca again without dropping a request; SIGTERM stops: open streams
+get 5 s. Exit status 75: control ordered a new epoch of the books, start it again.
 
 Examples:
   tdn edge --manifests ./manifests --state ./edge

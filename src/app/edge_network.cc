@@ -106,7 +106,8 @@ Result<void> EdgeNetwork::ready() const {
   return {};
 }
 
-io::Task<Result<void>> EdgeNetwork::prepare(std::shared_ptr<const domain::Snapshot> snapshot) {
+io::Task<Result<std::shared_ptr<const gateway::Catalogue>>> EdgeNetwork::make(
+    std::shared_ptr<const domain::Snapshot> snapshot) {
   const std::optional<domain::SiteIndex> here = snapshot->find_site(command_.site);
   if (!here) {
     co_return fail(Code::kInvalid,
@@ -116,18 +117,49 @@ io::Task<Result<void>> EdgeNetwork::prepare(std::shared_ptr<const domain::Snapsh
   }
   using Made = std::shared_ptr<const gateway::Catalogue>;
   std::function<Result<Made>()> job = [snapshot, site = *here, before = catalogue_,
-                                       reach = reach_of(command_)] {
-    return gateway::Catalogue::create(snapshot, site, before.get(), reach);
+                                       reach = reach_of(command_), ca = command_.upstream_ca] {
+    return gateway::Catalogue::create(snapshot, site, before.get(), reach, ca);
   };
-  TDN_CO_TRY(prepared_, co_await main_.pool.run(std::move(job), main_.loop));
+  co_return co_await main_.pool.run(std::move(job), main_.loop);
+}
+
+io::Task<Result<void>> EdgeNetwork::prepare(std::shared_ptr<const domain::Snapshot> snapshot) {
+  switching_ = true;
+  Result<std::shared_ptr<const gateway::Catalogue>> made = co_await make(std::move(snapshot));
+  if (!made) {
+    switching_ = false;
+    co_return fail(std::move(made).error());
+  }
+  prepared_ = *std::move(made);
   co_return Result<void>();
 }
 
 io::Task<> EdgeNetwork::switch_over() {
   catalogue_ = prepared_;
+  switching_ = false;
   if (serving_) {
     co_await shards_.switch_to(catalogue_);
     listeners_.catalogue(catalogue_);
+  }
+}
+
+io::Task<> EdgeNetwork::reread() {
+  const std::shared_ptr<const gateway::Catalogue> before = catalogue_;
+  if (!before || switching_) {
+    co_return;  // the next snapshot reads them
+  }
+  Result<std::shared_ptr<const gateway::Catalogue>> made =
+      co_await make(before->table().shared_snapshot());
+  if (!made) {
+    log_error("app", "credentials and certificates were not read again; the former ones stay",
+              {{"reason", made.error().detail()}});
+  } else if (catalogue_ == before && !switching_) {
+    catalogue_ = *std::move(made);
+    if (serving_) {
+      shards_.publish(catalogue_);
+      listeners_.catalogue(catalogue_);
+    }
+    log_info("app", "credentials and certificates read again");
   }
 }
 

@@ -38,6 +38,8 @@ class EdgeNetwork final : private agent::AgentHost {
   [[nodiscard]] io::Task<bool> begin(Listeners listeners);
   // The shards serve, and hear from now on what changes.
   void serve();
+  // Reads the engines' credentials and the trusted certificates again.
+  [[nodiscard]] io::Task<> reread();
   // The shards are drained, the writer still runs.
   [[nodiscard]] io::Task<> stop() { return agent_->stop(); }
 
@@ -50,6 +52,8 @@ class EdgeNetwork final : private agent::AgentHost {
 
  private:
   EdgeNetwork(MainLoop& main, const EdgeCommand& command, EdgeShards& shards);
+  [[nodiscard]] io::Task<Result<std::shared_ptr<const gateway::Catalogue>>> make(
+      std::shared_ptr<const domain::Snapshot> snapshot);
 
   io::Task<Result<void>> prepare(std::shared_ptr<const domain::Snapshot> snapshot) override;
   io::Task<> switch_over() override;
@@ -74,6 +78,7 @@ class EdgeNetwork final : private agent::AgentHost {
   std::shared_ptr<const protocol::RouteKeys> keys_;
   std::shared_ptr<const gateway::UserHasher> hasher_;
   bool serving_ = false;
+  bool switching_ = false;  // a snapshot is being prepared, or waits for its turn
 };
 
 }  // namespace tdn::app

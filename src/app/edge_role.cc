@@ -65,7 +65,9 @@ void EdgeRole::on_signal(int signal) {
   if (signal != SIGHUP) {
     starting_.cancel();
     stop_.set();
-  } else if (!network_) {
+  } else if (network_) {
+    tasks_.spawn(network_->reread());
+  } else {
     tasks_.spawn(reload());
   }
 }

@@ -54,6 +54,8 @@ Limits limits_of(const LimitsSpec& spec) {
 
 // Of a URL that has passed check_format.
 void set_url(Endpoint& endpoint, std::string_view url) {
+  endpoint.tls = url.starts_with("https:");
+  endpoint.port = endpoint.tls ? 443 : 80;
   url.remove_prefix(url.find("//") + 2);
   const std::string_view authority = url.substr(0, url.find('/'));
   endpoint.authority = authority;

@@ -261,13 +261,13 @@ void describe(FieldVisitor& fields, EndpointSpec& spec) {
   fields.text({.name = "site", .prose = "The Site it stands at.", .required = true},
               {.format = Format::kName, .refers = Kind::kSite}, spec.site);
   fields.choice({.name = "kind",
-                 .prose = "`tdn` for `tdn engine`, `openai` for anything that speaks OpenAI's API.",
+                 .prose = "`tdn` for `tdn engine`, `openai` for anything that speaks OpenAI's API; "
+                          "of the others the load is read from their metrics.",
                  .required = true},
-                {.names = kEngines,
-                 .built = 2,
-                 .instead = "use openai, which any engine with OpenAI's API answers to"},
-                spec.kind);
-  fields.text({.name = "url", .prose = "Without `/v1`.", .required = true},
+                {.names = kEngines, .built = 5, .instead = ""}, spec.kind);
+  fields.text({.name = "url",
+               .prose = "Without `/v1`. Of https the certificate and its name are always verified.",
+               .required = true},
               {.format = Format::kEngineUrl}, spec.url);
   list_of<ServedModel>(fields, {.name = "models", .prose = "What it serves.", .required = true},
                        kMostElements, spec.models, &describe_served);

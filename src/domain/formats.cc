@@ -71,16 +71,23 @@ Wrong check_country(std::string_view text) {
                      text.substr(0, 40), hint.empty() ? "write one such as DE" : hint);
 }
 
-Wrong check_url(std::string_view text, bool path_allowed) {
+enum class UrlUse : std::uint8_t { kGateway, kEngine };
+
+Wrong check_url(std::string_view text, UrlUse use) {
   constexpr std::string_view kHttp = "http://";
-  if (text.starts_with("https://")) {
+  constexpr std::string_view kHttps = "https://";
+  const bool is_engine = use == UrlUse::kEngine;
+  const bool over_tls = text.starts_with(kHttps);
+  if (over_tls && !is_engine) {
     return fmt::format("`{}`: https is not built yet; use http on a trusted network",
                        text.substr(0, 80));
   }
-  if (!text.starts_with(kHttp)) {
-    return unless(false, text, "is no URL; write http://host:port");
+  if (!over_tls && !text.starts_with(kHttp)) {
+    return unless(false, text,
+                  is_engine ? "is no URL; write http://host:port or https://host"
+                            : "is no URL; write http://host:port");
   }
-  const std::string_view rest = text.substr(kHttp.size());
+  const std::string_view rest = text.substr(over_tls ? kHttps.size() : kHttp.size());
   const std::string_view authority = rest.substr(0, rest.find('/'));
   const std::string_view path = rest.substr(authority.size());
   // The port is what follows the last colon outside an IPv6 address in brackets.
@@ -97,10 +104,10 @@ Wrong check_url(std::string_view text, bool path_allowed) {
   if (!good_host || !good_port) {
     return unless(false, text, "is no URL; write http://host:port");
   }
-  if (!path.empty() && (!path_allowed || !all_of(path, 200, "/._-~") || path.back() == '/')) {
+  if (!path.empty() && (!is_engine || !all_of(path, 200, "/._-~") || path.back() == '/')) {
     return unless(false, text,
-                  path_allowed ? "ends in no usable path; leave the last slash out"
-                               : "has a path; write http://host:port");
+                  is_engine ? "ends in no usable path; leave the last slash out"
+                            : "has a path; write http://host:port");
   }
   return unless(!path.ends_with("/v1"), text, "ends in /v1, which is added; leave it out");
 }
@@ -128,7 +135,7 @@ std::string_view prose_of(Format format) {
     case Format::kHttpUrl:
       return "`http://host:port`";
     case Format::kEngineUrl:
-      return "`http://host:port`, with a path if need be";
+      return "`http://host:port` or `https://host`, with a path if need be";
     case Format::kAccount:
       return "`accounts/NAME`";
     case Format::kKeyId:
@@ -173,9 +180,9 @@ std::optional<std::string> check_format(Format format, std::string_view text) {
       return unless(text.size() == 3 && std::all_of(text.begin(), text.end(), is_upper), text,
                     "is no currency; write three upper-case letters such as USD");
     case Format::kHttpUrl:
-      return check_url(text, false);
+      return check_url(text, UrlUse::kGateway);
     case Format::kEngineUrl:
-      return check_url(text, true);
+      return check_url(text, UrlUse::kEngine);
     case Format::kAccount:
       return unless(text.starts_with("accounts/") && is_label(text.substr(9)), text,
                     "is no account; write accounts/NAME");

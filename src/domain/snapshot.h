@@ -89,6 +89,7 @@ struct Endpoint {
   EngineKind kind = EngineKind::kTdn;
   std::string host;  // without brackets
   std::uint16_t port = 80;
+  bool tls = false;            // https
   std::string authority;       // for the Host header
   std::string path;            // before /v1; usually empty
   std::vector<Served> models;  // sorted by model

@@ -109,6 +109,11 @@ TEST(Snapshot, TakesUrlsApart) {
     return compile(example_with("http://127.0.0.1:8082", url))->endpoints().at(0);
   };
   EXPECT_EQ(with("http://engine.example").port, 80);
+  EXPECT_FALSE(with("http://engine.example").tls);
+  EXPECT_TRUE(with("https://engine.example").tls);
+  EXPECT_EQ(with("https://engine.example").port, 443);
+  EXPECT_EQ(with("https://engine.example:8443/x").port, 8443);
+  EXPECT_EQ(with("https://engine.example:8443/x").authority, "engine.example:8443");
   EXPECT_EQ(with("\"http://[::1]:9000/base\"").host, "::1");
   EXPECT_EQ(with("\"http://[::1]:9000/base\"").port, 9000);
   EXPECT_EQ(with("\"http://[::1]:9000/base\"").authority, "[::1]:9000");

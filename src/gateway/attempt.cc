@@ -7,6 +7,7 @@
 
 #include "base/fixed_vector.h"
 #include "gateway/catalogue.h"
+#include "gateway/engine_kind.h"
 #include "gateway/leg.h"
 #include "io/loop.h"
 
@@ -43,7 +44,7 @@ Result<std::string_view> write_head(const Request& request, const domain::Endpoi
   if (!request.trace_parent.empty()) {
     head.field("traceparent", request.trace_parent);
   }
-  if (endpoint.kind == domain::EngineKind::kTdn) {
+  if (engine_kind(endpoint.kind).ours) {
     write_partition(request, head);
   }
   return head.framing({codec::BodyKind::kLength, body_bytes}).finish();
@@ -54,7 +55,7 @@ io::MaybeTask<Result<void>> send(const Request& request, http::Exchange& exchang
                                  const domain::Endpoint& endpoint, const domain::Served& served,
                                  const Catalogue::EngineHead& common) {
   const codec::SplicedBody body =
-      splice(request, served, endpoint.kind == domain::EngineKind::kTdn);
+      splice(request, served, engine_kind(endpoint.kind).continuous_usage);
   std::array<char, kHeadRoom> small;
   std::string large;
   std::span<char> room = small;

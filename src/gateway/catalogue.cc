@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <utility>
 
+#include "base/assert.h"
+#include "base/log.h"
 #include "codec/field_lines.h"
 
 namespace tdn::gateway {
@@ -13,10 +16,8 @@ namespace {
 
 constexpr std::size_t kCredentialLimit = 8 * 1024;
 
-Result<std::string> read_credential(const domain::Endpoint& endpoint) {
-  const auto bad = [&](std::string_view what) {
-    return fail(Code::kInvalid, fmt::format("endpoint {}: credential: {}", endpoint.name, what));
-  };
+Result<std::string> read_secret(const domain::Endpoint& endpoint) {
+  const auto bad = [](std::string what) { return fail(Code::kInvalid, std::move(what)); };
   std::string secret;
   if (!endpoint.credential_file.empty()) {
     std::ifstream file(endpoint.credential_file);
@@ -24,24 +25,22 @@ Result<std::string> read_credential(const domain::Endpoint& endpoint) {
       return bad(fmt::format("cannot read a line from the file {}; create it with the key in it",
                              endpoint.credential_file));
     }
-  } else if (!endpoint.credential_variable.empty()) {
+  } else {
     const char* const value =
-        std::getenv(endpoint.credential_variable.c_str());  // NOLINT: at start
+        std::getenv(endpoint.credential_variable.c_str());  // NOLINT: nobody sets any
     if (value == nullptr) {
-      return bad(
-          fmt::format("the environment variable {} is not set", endpoint.credential_variable));
+      return bad(fmt::format("the environment variable {} is not set; set it and start anew",
+                             endpoint.credential_variable));
     }
     secret = value;
-  } else {
-    return secret;
   }
   while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) {
     secret.pop_back();
   }
-  if (secret.empty() || secret.size() > kCredentialLimit) {
-    return bad("is empty or larger than 8 KiB");
+  if (secret.empty() || secret.size() > kCredentialLimit || codec::breaks_line(secret)) {
+    return bad("it is empty, larger than 8 KiB, or holds a line break or a zero byte");
   }
-  return "Bearer " + secret;
+  return secret;
 }
 
 quota::Limits to_limits(const domain::Limits& limits) {
@@ -52,14 +51,17 @@ quota::Limits to_limits(const domain::Limits& limits) {
 
 Result<std::shared_ptr<const Catalogue>> Catalogue::create(
     std::shared_ptr<const domain::Snapshot> snapshot, domain::SiteIndex here,
-    const Catalogue* previous, route::Reach reach) {
+    const Catalogue* previous, route::Reach reach, const std::string& upstream_ca) {
   const std::shared_ptr<Catalogue> made(new Catalogue());
   made->number_ = previous == nullptr ? 1 : previous->number_ + 1;
   made->table_ = route::Table::create(
       std::move(snapshot), here, previous == nullptr ? nullptr : previous->table_.get(), reach);
+  made->through_peers_ = reach == route::Reach::kPeers;
   made->make_limiters(previous);
-  TDN_TRY_VOID(made->read_credentials());
-  TDN_TRY_VOID(made->make_texts());
+  TDN_TRY_VOID(made->load_trust(previous, upstream_ca));
+  made->read_credentials();
+  made->make_texts();
+  made->mark_unusable(previous);
   for (const domain::Endpoint& endpoint : made->snapshot().endpoints()) {
     std::shared_ptr<std::atomic<bool>> flag;
     if (previous != nullptr) {
@@ -103,7 +105,7 @@ void Catalogue::make_limiters(const Catalogue* previous) {
   }
 }
 
-Result<void> Catalogue::make_texts() {
+void Catalogue::make_texts() {
   for (std::size_t i = 0; i < snapshot().endpoints().size(); ++i) {
     const domain::Endpoint& endpoint = snapshot().endpoints()[i];
     codec::FieldLines lines;
@@ -112,25 +114,68 @@ Result<void> Catalogue::make_texts() {
       lines.add("authorization", credentials_[i]);
     }
     lines.add("content-type", "application/json");
-    if (lines.broken() || codec::breaks_line(endpoint.path)) {
-      return fail(
-          Code::kInvalid,
-          fmt::format("endpoint {}: its url or credential holds a line break or a zero byte",
-                      endpoint.name));
-    }
+    TDN_ASSERT(!lines.broken() && !codec::breaks_line(endpoint.path));  // checked before
     engine_heads_.push_back({"POST " + endpoint.path, " HTTP/1.1\r\n" + std::string(lines.text())});
     route_texts_.push_back(
         fmt::format("{}/{}; reason=", snapshot()[endpoint.site].name, endpoint.name));
   }
+}
+
+bool Catalogue::called_from_here(const domain::Endpoint& endpoint) const {
+  return !through_peers_ || endpoint.site == here();
+}
+
+Result<void> Catalogue::load_trust(const Catalogue* previous, const std::string& upstream_ca) {
+  const std::vector<domain::Endpoint>& endpoints = snapshot().endpoints();
+  if (upstream_ca.empty() &&
+      std::none_of(endpoints.begin(), endpoints.end(),
+                   [&](const auto& each) { return each.tls && called_from_here(each); })) {
+    return {};
+  }
+  TDN_TRY(trust_,
+          io::TlsTrust::load(upstream_ca, previous == nullptr ? nullptr : previous->trust_));
   return {};
 }
 
-Result<void> Catalogue::read_credentials() {
+void Catalogue::read_credentials() {
   for (const domain::Endpoint& endpoint : snapshot().endpoints()) {
-    TDN_TRY(std::string credential, read_credential(endpoint));
-    credentials_.push_back(std::move(credential));
+    std::string& credential = credentials_.emplace_back();
+    std::string& unusable = unusable_.emplace_back();
+    const bool refers = !endpoint.credential_file.empty() || !endpoint.credential_variable.empty();
+    if (!refers || !called_from_here(endpoint)) {
+      continue;
+    }
+    if (Result<std::string> secret = read_secret(endpoint)) {
+      credential = "Bearer " + *secret;
+    } else {
+      unusable = "its credential: " + secret.error().detail();
+    }
   }
-  return {};
+}
+
+// Told once for each reason.
+void Catalogue::mark_unusable(const Catalogue* previous) const {
+  for (std::uint32_t i = 0; i < unusable_.size(); ++i) {
+    const domain::Endpoint& endpoint = snapshot().endpoints()[i];
+    route::EndpointState& state = table_->state({i});
+    if (unusable_[i].empty()) {
+      if (state.trouble() == route::Trouble::kCredential) {
+        state.set_trouble(route::Trouble::kNone);
+      }
+      continue;
+    }
+    state.set_trouble(route::Trouble::kCredential);
+    bool told = false;
+    if (previous != nullptr) {
+      const std::optional<domain::EndpointIndex> before =
+          previous->snapshot().find_endpoint(endpoint.uid);
+      told = before && previous->unusable(*before) == unusable_[i];
+    }
+    if (!told) {
+      log_error("gateway", "endpoint cannot be used",
+                {{"endpoint", endpoint.name}, {"reason", unusable_[i]}});
+    }
+  }
 }
 
 std::span<const quota::Limiter* const> Catalogue::limiters(const domain::Key& key) const {

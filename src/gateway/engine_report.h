@@ -1,11 +1,12 @@
-// What an engine of ours says of its load and speed in its metrics (`tdn engine`, /metrics), as a
-// report for routing. Speeds are those since the report before: counters of an engine that was
-// started anew begin anew.
+// What an engine says of its load and speed in its metrics (/metrics, engine_kind.h), as a report
+// for routing. Speeds are those since the report before: counters of an engine that was started
+// anew begin anew.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
+#include "gateway/engine_kind.h"
 #include "route/endpoint_state.h"
 
 namespace tdn::gateway {
@@ -17,8 +18,13 @@ struct EngineCounters {
   double decode_seconds = 0;
 };
 
+// Above this share of its cache in use an engine has no room for one more: it would make others
+// wait, or begin them anew. It is taken for full with what runs.
+inline constexpr double kCacheFull = 0.95;
+
 // Nothing if the text does not tell how many requests run and wait. `before` becomes what it says.
-[[nodiscard]] std::optional<route::EndpointReport> read_engine_metrics(std::string_view text,
+[[nodiscard]] std::optional<route::EndpointReport> read_engine_metrics(const EngineMetrics& metrics,
+                                                                       std::string_view text,
                                                                        EngineCounters& before);
 
 }  // namespace tdn::gateway

@@ -2,8 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 namespace tdn::gateway {
 namespace {
+
+const EngineMetrics& metrics_of(domain::EngineKind kind) { return *engine_kind(kind).metrics; }
+
+auto read_tdn(std::string_view text, EngineCounters& before) {
+  return read_engine_metrics(metrics_of(domain::EngineKind::kTdn), text, before);
+}
 
 constexpr std::string_view kFirst =
     "# HELP tdn_engine_requests_running Requests whose prompt is read.\n"
@@ -19,7 +29,7 @@ constexpr std::string_view kFirst =
 
 TEST(EngineReport, TellsLoadAndSpeed) {
   EngineCounters before;
-  const auto report = read_engine_metrics(kFirst, before);
+  const auto report = read_tdn(kFirst, before);
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->running, 3U);
   EXPECT_EQ(report->waiting, 2U);
@@ -32,24 +42,91 @@ TEST(EngineReport, TellsLoadAndSpeed) {
 TEST(EngineReport, SpeedIsThatOfTheWorkSinceTheLastOne) {
   EngineCounters before{
       .prompt_tokens = 900, .prefill_seconds = 0.2, .decode_steps = 97, .decode_seconds = 2.4};
-  const auto report = read_engine_metrics(kFirst, before);
+  const auto report = read_tdn(kFirst, before);
   EXPECT_EQ(report->prefill_ns_per_token, 500'000U);
   EXPECT_EQ(report->decode_us_per_token, 0U) << "three steps say nothing";
-  const auto idle = read_engine_metrics(kFirst, before);
+  const auto idle = read_tdn(kFirst, before);
   EXPECT_EQ(idle->prefill_ns_per_token, 0U);
   EngineCounters former{.prompt_tokens = 1e9, .prefill_seconds = 1e5};
-  EXPECT_EQ(read_engine_metrics(kFirst, former)->prefill_ns_per_token, 250'000U)
+  EXPECT_EQ(read_tdn(kFirst, former)->prefill_ns_per_token, 250'000U)
       << "the engine was started anew";
 }
 
 TEST(EngineReport, WhatIsNoReportIsNone) {
   EngineCounters before;
-  EXPECT_FALSE(read_engine_metrics("", before).has_value());
-  EXPECT_FALSE(read_engine_metrics("tdn_engine_requests_running 3\n", before).has_value());
-  EXPECT_FALSE(read_engine_metrics("x_tdn_engine_requests_running 3\n"
-                                   "tdn_engine_requests_waiting x\n",
-                                   before)
+  EXPECT_FALSE(read_tdn("", before).has_value());
+  EXPECT_FALSE(read_tdn("tdn_engine_requests_running 3\n", before).has_value());
+  EXPECT_FALSE(read_tdn("x_tdn_engine_requests_running 3\n"
+                        "tdn_engine_requests_waiting x\n",
+                        before)
                    .has_value());
+}
+
+// Pages under tests/corpus: llama.cpp's is as the server wrote it, those of vLLM and SGLang are
+// made of their public names and types.
+std::string page(const std::string& name) {
+  std::ifstream file(std::string(TDN_SOURCE_DIR "/tests/corpus/codec_prometheus_text_fuzz/") +
+                     name);
+  EXPECT_TRUE(file.is_open()) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(EngineReport, OfLlamaCpp) {
+  EngineCounters before;
+  const auto report =
+      read_engine_metrics(metrics_of(domain::EngineKind::kLlamacpp), page("llamacpp.txt"), before);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->running, 1U);
+  EXPECT_EQ(report->waiting, 0U);
+  EXPECT_EQ(report->slots, 0U) << "it does not say";
+  EXPECT_EQ(report->prefill_ns_per_token, 0U) << "54 tokens say little";
+  EXPECT_EQ(report->decode_us_per_token, 103'164U);
+  EXPECT_EQ(before.prompt_tokens, 54);
+}
+
+TEST(EngineReport, OfVllmAddsUpItsReplicas) {
+  EngineCounters before;
+  const auto report =
+      read_engine_metrics(metrics_of(domain::EngineKind::kVllm), page("vllm.txt"), before);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->running, 5U);
+  EXPECT_EQ(report->waiting, 1U);
+  EXPECT_EQ(report->slots, 0U);
+  EXPECT_EQ(report->prefill_ns_per_token, 500'000U) << "of the tokens that were not cached";
+  EXPECT_EQ(report->decode_us_per_token, 20'253U);
+}
+
+TEST(EngineReport, OfAnOlderVllm) {
+  EngineCounters before;
+  const auto report = read_engine_metrics(metrics_of(domain::EngineKind::kVllm),
+                                          "vllm:num_requests_running{model_name=\"m\"} 4.0\n"
+                                          "vllm:num_requests_waiting{model_name=\"m\"} 0.0\n"
+                                          "vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.99\n"
+                                          "vllm:time_per_output_token_seconds_sum 3.0\n"
+                                          "vllm:time_per_output_token_seconds_count 100.0\n",
+                                          before);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->slots, 4U) << "its cache is full";
+  EXPECT_EQ(report->decode_us_per_token, 30'000U);
+}
+
+TEST(EngineReport, OfSglangCountsOneRankOfEach) {
+  EngineCounters before;
+  const auto report =
+      read_engine_metrics(metrics_of(domain::EngineKind::kSglang), page("sglang.txt"), before);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->running, 162U);
+  EXPECT_EQ(report->waiting, 28U);
+  EXPECT_EQ(report->slots, 162U) << "97 % of its cache is in use";
+  EXPECT_EQ(report->prefill_ns_per_token, 0U);
+  EXPECT_EQ(report->decode_us_per_token, 20'000U);
+}
+
+TEST(EngineReport, AnotherEnginesPageIsNone) {
+  EngineCounters before;
+  EXPECT_FALSE(
+      read_engine_metrics(metrics_of(domain::EngineKind::kVllm), page("llamacpp.txt"), before));
+  EXPECT_EQ(engine_kind(domain::EngineKind::kOpenai).metrics, nullptr);
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Bo
 
 void Gateway::publish(std::shared_ptr<const Catalogue> catalogue) {
   catalogue_ = std::move(catalogue);
+  upstreams_.trust(catalogue_->trust());
   upstreams_.tidy(catalogue_->snapshot());
   if (peers_) {
     peers_->tidy(catalogue_->snapshot());

@@ -1,5 +1,7 @@
 #include "gateway/prober.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -17,7 +19,8 @@ constexpr Duration kWhenDown = 1s;
 constexpr Duration kWhenUp = 5s;
 constexpr Duration kBetweenReports = 1s;
 constexpr Duration kPatience = 2s;
-constexpr std::size_t kBodyLimit = std::size_t{64} * 1024;
+// vLLM's and SGLang's metrics are a hundred KiB, most of it histograms.
+constexpr std::size_t kBodyLimit = std::size_t{1024} * 1024;
 
 http::ClientLimits probe_limits() {
   http::ClientLimits limits;
@@ -53,6 +56,26 @@ bool says_simulated(std::string_view body) {
   return json.finish().has_value() && said;
 }
 
+// For the log; nothing of an endpoint that is well.
+std::string why(const Result<int>& status) {
+  if (!status) {
+    return status.error().detail();
+  }
+  return *status / 100 == 2
+             ? std::string()
+             : fmt::format("it answers probes with status {}{}", *status,
+                           *status == 401 || *status == 403 ? ": is its credential right?" : "");
+}
+
+// Whether its certificate was accepted when a connection to it was wanted.
+void note_trust(route::EndpointState& state, const http::Upstream& upstream, bool opened) {
+  if (!opened && upstream.untrusted()) {
+    state.set_trouble(route::Trouble::kCertificate);
+  } else if (state.trouble() == route::Trouble::kCertificate) {
+    state.set_trouble(route::Trouble::kNone);
+  }
+}
+
 }  // namespace
 
 Prober::Prober(io::Loop& loop, io::Network& network, bool own_only)
@@ -64,6 +87,7 @@ Prober::Prober(io::Loop& loop, io::Network& network, bool own_only)
 
 void Prober::publish(std::shared_ptr<const Catalogue> catalogue) {
   catalogue_ = std::move(catalogue);
+  upstreams_.trust(catalogue_->trust());
   upstreams_.tidy(catalogue_->snapshot());
   std::map<Uid, Watched> kept;
   for (const domain::Endpoint& endpoint : catalogue_->snapshot().endpoints()) {
@@ -104,7 +128,7 @@ void Prober::look_after(const std::shared_ptr<const Catalogue>& catalogue,
   if (watched.next <= loop_.now()) {
     watched.busy = true;
     group_.spawn(probe(catalogue, index));
-  } else if (endpoint.kind == domain::EngineKind::kTdn && watched.next_report <= loop_.now() &&
+  } else if (engine_kind(endpoint.kind).metrics != nullptr && watched.next_report <= loop_.now() &&
              catalogue->table().state(index).health() == route::Health::kUp) {
     watched.busy = true;
     group_.spawn(ask_report(catalogue, index));
@@ -126,7 +150,8 @@ io::Task<> Prober::ask_report(std::shared_ptr<const Catalogue> catalogue,
   if (!status || *status != 200) {
     co_return;
   }
-  if (const auto report = read_engine_metrics(body, watched->second.counters)) {
+  const EngineMetrics& metrics = *engine_kind(catalogue->snapshot()[index].kind).metrics;
+  if (const auto report = read_engine_metrics(metrics, body, watched->second.counters)) {
     catalogue->table().state(index).report(*report, asked, loop_.now());
   }
 }
@@ -135,17 +160,19 @@ io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::End
   const domain::Endpoint& endpoint = catalogue->snapshot()[index];
   route::EndpointState& state = catalogue->table().state(index);
   const route::Health before = state.health();
-  const bool ours = endpoint.kind == domain::EngineKind::kTdn;
+  const EngineKind& kind = engine_kind(endpoint.kind);
   std::string body;
   const Result<int> status =
-      co_await get(*catalogue, index, ours ? "/health" : "/v1/models", &body);
+      catalogue->unusable(index).empty()
+          ? co_await get(*catalogue, index, kind.health, &body)
+          : Result<int>(fail(Code::kUnavailable, catalogue->unusable(index)));
   Observation observation = Observation::kProbeFailed;
   if (!status && status.error().code() == Code::kUnavailable) {
     observation = Observation::kProbeRefused;
-  } else if (status && (*status / 100 == 2 || (!ours && *status == 404))) {
+  } else if (status && (*status / 100 == 2 || (kind.health_optional && *status == 404))) {
     observation = Observation::kProbeAnswered;
   }
-  if (observation == Observation::kProbeAnswered && ours && before != route::Health::kUp) {
+  if (observation == Observation::kProbeAnswered && kind.ours && before != route::Health::kUp) {
     body.clear();
     const Result<int> models = co_await get(*catalogue, index, "/v1/models", &body);
     if (models && *models == 200) {
@@ -159,8 +186,7 @@ io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::End
   const route::Health after = state.health();
   if (after != before) {
     log_info("gateway", after == route::Health::kUp ? "endpoint is up" : "endpoint is down",
-             {{"endpoint", endpoint.name},
-              {"reason", status ? std::string() : status.error().detail()}});
+             {{"endpoint", endpoint.name}, {"reason", why(status)}});
   }
   const auto watched = watched_.find(endpoint.uid);
   if (watched != watched_.end()) {
@@ -182,7 +208,12 @@ io::Task<Result<int>> Prober::get(const Catalogue& catalogue, domain::EndpointIn
   TDN_CO_TRY(const std::string_view request, writer.finish());
   const io::Slice slice(request);
   for (bool fresh = false;; fresh = true) {
-    TDN_CO_TRY(http::Exchange exchange, co_await upstream->open(fresh));
+    Result<http::Exchange> opened = co_await upstream->open(fresh);
+    note_trust(catalogue.table().state(index), *upstream, opened.has_value());
+    if (!opened) {
+      co_return fail(std::move(opened).error());
+    }
+    http::Exchange exchange = *std::move(opened);
     Result<void> sent = co_await exchange.send(std::span(&slice, 1));
     if (!sent) {
       if (fresh) {

@@ -3,8 +3,9 @@
 // shared.
 //
 // Every second an endpoint that is not up, every five one that is; one probe at a time per
-// endpoint. Engines of our own are asked at /health, others at /v1/models. Those of our own that
-// are up also tell each second how busy and how quick they are (engine_report.h), for routing.
+// endpoint. Where to ask depends on the engine's kind (engine_kind.h). Those that tell their
+// metrics are asked each second while they are up how busy and how quick they are
+// (engine_report.h), for routing; one that does not tell is no worse for it.
 //
 // Belongs to its loop's thread.
 #pragma once

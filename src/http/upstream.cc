@@ -250,8 +250,8 @@ Exchange::Piece Exchange::take_whole_body() {
 }
 
 Upstream::Upstream(io::Loop& loop, io::Network& network, io::Address address,
-                   const ClientLimits& limits)
-    : loop_(loop), network_(&network), address_(address), limits_(limits) {}
+                   const ClientLimits& limits, std::optional<TlsEnd> tls)
+    : loop_(loop), network_(&network), address_(address), tls_(std::move(tls)), limits_(limits) {}
 
 Upstream::Upstream(io::Loop& loop, io::PeerLink& link, std::string site, const ClientLimits& limits)
     : loop_(loop), link_(&link), site_(std::move(site)), limits_(limits) {}
@@ -272,14 +272,30 @@ io::MaybeTask<Result<Exchange>> Upstream::open(bool fresh) {
   return Exchange(*this, std::move(idle), true);
 }
 
+io::Task<Result<std::unique_ptr<io::Stream>>> Upstream::reach() {
+  if (link_ != nullptr) {
+    co_return co_await link_->open(site_);
+  }
+  TDN_CO_TRY(std::unique_ptr<io::Stream> stream, co_await network_->connect(address_));
+  if (!tls_) {
+    co_return stream;
+  }
+  Result<std::unique_ptr<io::Stream>> secured =
+      co_await tls_->client->connect(std::move(stream), tls_->host);
+  untrusted_ = !secured && secured.error().code() == Code::kInvalid;
+  if (untrusted_) {
+    co_return fail(Code::kUnavailable, secured.error().detail());
+  }
+  co_return secured;
+}
+
 io::Task<Result<Exchange>> Upstream::connect() {
   io::Context& context = co_await io::this_context();
   const io::DeadlineScope deadline(context, loop_.now() + limits_.connect);
   // Counts while it is being made, so that the bound holds, and no longer if this is dropped
   // midway.
   std::optional<InUse> being_made(in_use_);
-  Result<std::unique_ptr<io::Stream>> stream =
-      link_ != nullptr ? co_await link_->open(site_) : co_await network_->connect(address_);
+  Result<std::unique_ptr<io::Stream>> stream = co_await reach();
   being_made.reset();
   if (!stream) {
     co_return fail(as_upstream(stream.error(), Retry::kOtherRoute));

@@ -29,11 +29,18 @@
 #include "io/maybe_task.h"
 #include "io/network.h"
 #include "io/peer_link.h"
+#include "io/tls.h"
 
 namespace tdn::http {
 
 class Upstream;
 struct UpstreamConnection;
+
+// How connections to an https engine are made: `host` is whom the certificate must be for.
+struct TlsEnd {
+  std::shared_ptr<io::TlsClient> client;
+  std::string host;
+};
 
 // One request and its answer. Movable; what was moved from may only be destroyed.
 class Exchange {
@@ -90,14 +97,15 @@ class Exchange {
 class Upstream {
  public:
   // All borrowed. The second kind opens its connections through the link to a peer.
-  Upstream(io::Loop& loop, io::Network& network, io::Address address, const ClientLimits& limits);
+  Upstream(io::Loop& loop, io::Network& network, io::Address address, const ClientLimits& limits,
+           std::optional<TlsEnd> tls = std::nullopt);
   Upstream(io::Loop& loop, io::PeerLink& link, std::string site, const ClientLimits& limits);
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  // `fresh`: not a pooled connection. Errors: kUnavailable (refused), kTimeout (`connect`),
-  // kOverloaded (all connections in use), kCancelled.
+  // `fresh`: not a pooled connection. Errors: kUnavailable (refused, also by us: `untrusted`),
+  // kTimeout (`connect`), kOverloaded (all connections in use), kCancelled.
   [[nodiscard]] io::MaybeTask<Result<Exchange>> open(bool fresh = false);
 
   // Closes idle connections; those in use are not kept afterwards.
@@ -108,16 +116,20 @@ class Upstream {
   [[nodiscard]] std::size_t idle() const { return idle_.size(); }
   [[nodiscard]] std::size_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint64_t opened() const { return opened_; }
+  // The last attempt to connect ended because its certificate was not accepted.
+  [[nodiscard]] bool untrusted() const { return untrusted_; }
 
  private:
   friend class Exchange;
   [[nodiscard]] io::Task<Result<Exchange>> connect();
+  [[nodiscard]] io::Task<Result<std::unique_ptr<io::Stream>>> reach();
   void give_back(std::unique_ptr<UpstreamConnection> connection);
   void drop_dead();
 
   io::Loop& loop_;
   io::Network* network_ = nullptr;  // either this and the address
   io::Address address_;
+  std::optional<TlsEnd> tls_;
   io::PeerLink* link_ = nullptr;  // or this and the site
   std::string site_;
   const ClientLimits& limits_;
@@ -126,6 +138,7 @@ class Upstream {
   std::size_t in_use_ = 0;
   std::uint64_t opened_ = 0;
   bool closing_ = false;
+  bool untrusted_ = false;
 };
 
 }  // namespace tdn::http

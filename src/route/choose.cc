@@ -62,6 +62,10 @@ void fill_cached(const CacheHits& hits, const EndpointState& state, std::uint32_
 // What the endpoint's condition says, once nothing else does.
 Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, Instant now,
                        Facts& facts) {
+  if (state.trouble() != Trouble::kNone) {
+    return state.trouble() == Trouble::kCredential ? Exclusion::kCredential
+                                                   : Exclusion::kCertificate;
+  }
   if (state.health() == Health::kDown) {
     return Exclusion::kDown;
   }

@@ -27,6 +27,13 @@ struct EndpointReport {
   Health health = Health::kUnknown;
 };
 
+// What keeps an endpoint from being used although nobody has asked it: known before any request.
+enum class Trouble : std::uint8_t {
+  kNone,
+  kCredential,   // the key that it wants cannot be read at its edge
+  kCertificate,  // it shows a certificate that is not accepted
+};
+
 class alignas(64) EndpointState {
  public:
   struct LastFailure {
@@ -93,6 +100,9 @@ class alignas(64) EndpointState {
     return cache_trust_.load(std::memory_order_relaxed);
   }
 
+  void set_trouble(Trouble trouble) { trouble_.store(trouble, std::memory_order_relaxed); }
+  [[nodiscard]] Trouble trouble() const { return trouble_.load(std::memory_order_relaxed); }
+
   // Since start; nothing if none failed.
   [[nodiscard]] std::optional<LastFailure> last_failure() const;
 
@@ -115,6 +125,7 @@ class alignas(64) EndpointState {
   std::atomic<std::uint32_t> cache_trust_{kCacheAtFirst};
   std::atomic<std::uint32_t> first_token_us_{0};
   std::atomic<bool> tells_cache_{false};
+  std::atomic<Trouble> trouble_{Trouble::kNone};
   std::atomic<std::uint64_t> last_failure_{0};  // milliseconds since boot · 16 + observation + 1
 };
 

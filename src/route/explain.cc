@@ -163,7 +163,9 @@ std::string_view meaning(Exclusion exclusion) {
       "this request has failed there",
       "it is down",
       "it asked for a pause",
-      "as many requests are under way there as it takes"};
+      "as many requests are under way there as it takes",
+      "the key that it wants cannot be read at its edge, whose log names the file or variable",
+      "its certificate is not accepted, and the log of its edge says why"};
   return kSentences[static_cast<std::size_t>(exclusion)];
 }
 

@@ -68,8 +68,8 @@ std::uint64_t queue_us(const Work& work, const Facts& facts, const Crowd& there)
 
 std::string_view to_string(Exclusion exclusion) {
   static constexpr std::array<std::string_view, kExclusions> kNames{
-      "none",      "policy", "elsewhere", "cordoned", "draining", "provider", "data_collection",
-      "max_price", "tried",  "down",      "paused",   "full"};
+      "none",      "policy", "elsewhere", "cordoned", "draining", "provider",   "data_collection",
+      "max_price", "tried",  "down",      "paused",   "full",     "credential", "certificate"};
   return kNames[static_cast<std::size_t>(exclusion)];
 }
 

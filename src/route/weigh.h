@@ -36,8 +36,10 @@ enum class Exclusion : std::uint8_t {
   kDown,            // route/health.h
   kPaused,          // it asked for a pause
   kFull,            // as many requests under way as it takes
+  kCredential,      // its key cannot be read here (endpoint_state.h, Trouble)
+  kCertificate,     // its certificate is not accepted
 };
-inline constexpr std::size_t kExclusions = 12;
+inline constexpr std::size_t kExclusions = 14;
 [[nodiscard]] std::string_view to_string(Exclusion exclusion);
 
 // What is made small. Numbers are recorded.

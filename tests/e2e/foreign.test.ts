@@ -4,6 +4,7 @@ import {spawnSync} from 'node:child_process';
 import path from 'node:path';
 import OpenAI from 'openai';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import {send, stream} from '../harness/client.ts';
 import {type Edge, realModel, startEdge, totals, usage} from '../harness/edge.ts';
 import {CACHE, cleanUp, Process} from '../harness/process.ts';
 
@@ -28,13 +29,23 @@ const SERVER = `
 import signal, sys, xllamacpp
 p = xllamacpp.CommonParams()
 p.model.path = sys.argv[1]
-p.n_ctx, p.n_parallel, p.n_predict = 2048, 2, 16
+p.n_ctx, p.n_parallel, p.n_predict = 2048, 2, 600
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
 p.hostnames, p.port, p.warmup = ['127.0.0.1'], 0, False
+p.endpoint_metrics = True
 server = xllamacpp.Server(p)
 print('serving at', server.listening_address, flush=True)
 signal.pause()
 `;
+
+// Asks until it is so; 30 s end what hangs.
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 30_000; !(await holds()); ) {
+    if (Date.now() > end) {
+      throw new Error('it did not come to that');
+    }
+  }
+}
 
 describe.skipIf(!model)('xllamacpp behind an edge', () => {
   let edge: Edge;
@@ -49,7 +60,7 @@ describe.skipIf(!model)('xllamacpp behind an edge', () => {
     server = new Process([python, '-c', SERVER, model!]);
     url = (await server.said(/serving at (http:\S+)/, 60_000))[1];
     const models = (await (await fetch(`${url}/v1/models`)).json()) as {data: {id: string}[]};
-    edge = await startEdge({world: {endpoints: [{name: 'foreign-1', kind: 'openai', url, as: models.data[0].id}]}});
+    edge = await startEdge({world: {endpoints: [{name: 'foreign-1', kind: 'llamacpp', url, as: models.data[0].id}]}});
   });
   afterAll(cleanUp);
 
@@ -74,5 +85,34 @@ describe.skipIf(!model)('xllamacpp behind an edge', () => {
     expect(sum.requests).toBe(2);
     expect(sum.output).toBe((ours.usage?.completion_tokens ?? 0) + usages[0].completion_tokens);
     expect(sum.input + sum.cachedInput).toBe((ours.usage?.prompt_tokens ?? 0) + usages[0].prompt_tokens);
+    // The same prompt again: the engine says what it had of it, and that is what is booked.
+    expect(sum.cachedInput).toBe((ours.usage?.prompt_tokens_details?.cached_tokens ?? 0) + (usages[0].prompt_tokens_details?.cached_tokens ?? 0));
+    expect(sum.cachedInput).toBeGreaterThan(0);
+  });
+
+  const processing = async (): Promise<number> => Number(/^llamacpp:requests_processing (\d+)/m.exec((await send(url, {path: '/metrics'})).body)![1]);
+
+  test('its load is seen in an explanation, and a client that leaves frees it', async () => {
+    const ask = {model: 'smollm2', max_tokens: 500, messages: [{role: 'user', content: 'Count from one to five hundred.'}]};
+    interface Known {
+      running: number;
+      reportAgeMs: number | null;
+      decodeUsPerToken: number;
+    }
+    const known = async (): Promise<Known> =>
+      JSON.parse((await send(edge.gateway, {path: '/tdn/v1/explain', key: edge.key, body: ask})).body).candidates[0].known;
+    let seen: Known | undefined;
+    const watched = stream(edge.gateway, {path: '/v1/chat/completions', key: edge.key, body: {...ask, stream: true}}, {
+      onEvent: (_data, count, request) => {
+        if (count === 1) {
+          void until(async () => (seen = await known()).running === 1).finally(() => request.destroy());
+        }
+      },
+    });
+    expect((await watched).cut).toBe(true);
+    expect(seen!.running).toBe(1);
+    expect(seen!.decodeUsPerToken).toBeGreaterThan(0);
+    await until(async () => (await processing()) === 0);
+    await until(async () => (await known()).running === 0);
   });
 });

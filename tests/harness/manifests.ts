@@ -7,7 +7,7 @@ import {type ApiKey, makeKey} from './keys.ts';
 export interface EndpointSpec {
   name: string;
   site?: string;
-  kind?: 'tdn' | 'openai';
+  kind?: 'tdn' | 'openai' | 'llamacpp' | 'vllm' | 'sglang';
   url: string;
   model?: string;
   as?: string;

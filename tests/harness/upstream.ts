@@ -1,6 +1,7 @@
 // An engine made to be looked at and to misbehave: keeps every request as it came and answers as the
 // test says.
 import http from 'node:http';
+import https from 'node:https';
 import type {AddressInfo, Socket} from 'node:net';
 
 export interface Seen {
@@ -125,17 +126,23 @@ export class Upstream {
   readonly seen: Seen[] = [];
   behave: Behaviour = answers();
   models = ['upstream-model'];
+  metrics: string | undefined; // served at /metrics
   connections = 0;
   received = ''; // every byte that came, requests cut short included
   // Called when a connection has answered and lies idle; may close it.
   onIdle: (socket: Socket) => void = () => undefined;
   private server: http.Server;
+  private readonly secure: boolean;
   private sockets = new Set<Socket>();
   private waiters: (() => void)[] = [];
 
-  constructor() {
-    this.server = http.createServer({keepAliveTimeout: 0, requestTimeout: 0}, (request, response) => this.serve(request, response));
-    this.server.on('connection', (socket) => {
+  // With a certificate: over TLS.
+  constructor(tls?: {cert: string; key: string}) {
+    const serve = (request: http.IncomingMessage, response: http.ServerResponse) => this.serve(request, response);
+    const options = {keepAliveTimeout: 0, requestTimeout: 0};
+    this.secure = tls !== undefined;
+    this.server = tls ? https.createServer({...options, ...tls}, serve) : http.createServer(options, serve);
+    this.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
       ++this.connections;
       this.sockets.add(socket);
       socket.on('data', (bytes: Buffer) => (this.received += bytes.toString('latin1')));
@@ -144,8 +151,8 @@ export class Upstream {
     });
   }
 
-  static async start(port = 0): Promise<Upstream> {
-    const upstream = new Upstream();
+  static async start(port = 0, tls?: {cert: string; key: string}): Promise<Upstream> {
+    const upstream = new Upstream(tls);
     await new Promise<void>((resolve, reject) => {
       upstream.server.on('error', reject);
       upstream.server.listen(port, '127.0.0.1', resolve);
@@ -158,7 +165,7 @@ export class Upstream {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return this.secure ? `https://localhost:${this.port}` : `http://127.0.0.1:${this.port}`;
   }
 
   // Requests for tokens, probes left out.
@@ -215,7 +222,12 @@ export class Upstream {
   }
 
   private probe(seen: Seen, response: http.ServerResponse): void {
-    const known = seen.path === '/v1/models' || seen.path === '/health';
+    if (seen.path === '/metrics' && this.metrics !== undefined) {
+      response.writeHead(200, {'content-type': 'text/plain; version=0.0.4'});
+      response.end(this.metrics);
+      return;
+    }
+    const known = seen.path.endsWith('/v1/models') || seen.path === '/health';
     const body = seen.path === '/health' ? {status: 'ok'} : {object: 'list', data: this.models.map((id) => ({id, object: 'model'}))};
     response.writeHead(known ? 200 : 404, {'content-type': 'application/json'});
     response.end(JSON.stringify(known ? body : {}));
