@@ -100,11 +100,13 @@ class [[nodiscard]] Error {
   [[nodiscard]] Retry retry() const { return facts_->retry; }
   [[nodiscard]] const std::string& detail() const { return facts_->detail; }
 
+  // A field's name may be what a client made of it: no more of it is kept.
+  static constexpr std::size_t kMostParam = 64;
   // The field of a request that is at fault, for `param` of OpenAI's envelope; empty if none is.
   [[nodiscard]] std::string_view param() const { return facts_->param; }
-  // The same error, about that field. `param` is a literal: it is kept as a view.
+  // The same error, about that field.
   [[nodiscard]] Error about(std::string_view param) && {
-    facts_->param = param;
+    facts_->param = param.substr(0, kMostParam);
     return std::move(*this);
   }
 
@@ -116,7 +118,7 @@ class [[nodiscard]] Error {
     Code code;
     Origin origin;
     Retry retry;
-    std::string_view param;
+    std::string param;
     std::string detail;
   };
   Facts* facts_;  // owned

@@ -7,8 +7,12 @@ namespace {
 
 using Type = JsonReader::Type;
 
+// Of a member's name that nobody knows, as much as helps to find it.
+constexpr std::size_t kMostShown = 40;
+
 tl::unexpected<Error> wrong(std::string_view member, std::string_view what) {
-  const std::string name = "provider." + std::string(member);
+  std::string name = "provider.";
+  name += member.size() > kMostShown ? "…" : member;
   return fail(Error(Code::kInvalidRequest, "`" + name + "` " + std::string(what)).about(name));
 }
 

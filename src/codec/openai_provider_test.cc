@@ -41,6 +41,20 @@ TEST(Provider, NoWishIsNoWish) {
   }
 }
 
+std::string param_of(std::string_view object) {
+  const auto wishes = parse_provider(object);
+  return wishes ? "none" : std::string(wishes.error().param());
+}
+
+TEST(Provider, ErrorsPointToTheMember) {
+  EXPECT_EQ(param_of(R"({"allow_fallbacks":"no"})"), "provider.allow_fallbacks");
+  EXPECT_EQ(param_of(R"({"quantizations":["fp8"]})"), "provider.quantizations");
+  EXPECT_EQ(param_of("[]"), "provider");
+  const std::string unknown = "{\"" + std::string(5000, 'x') + "\":1}";
+  EXPECT_EQ(param_of(unknown), "provider.…");
+  EXPECT_LT(error_of(unknown).size(), 300U) << "no more of a client's words than helps";
+}
+
 TEST(Provider, WhatCannotBeHeededIsRefusedByName) {
   EXPECT_THAT(error_of("[]"), HasSubstr("`provider` must be an object"));
   EXPECT_THAT(error_of(R"({"zdr":true})"), HasSubstr("`provider.zdr` is not something"));

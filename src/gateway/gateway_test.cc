@@ -137,6 +137,22 @@ TEST_F(GatewayTest, ASecondKeyIsRefusedForTwoReadersCouldPickDifferentOnes) {
   EXPECT_TRUE(has(got, "more than one API key")) << got;
 }
 
+TEST_F(GatewayTest, NeitherIsOneTakenOnAConnectionThatHasServed) {
+  start();
+  std::unique_ptr<io::Stream> client = listener->connect();
+  const std::string good =
+      "GET /v1/models HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + key->text;
+  write(*client, good + "\r\n\r\n");
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+  write(*client, good + "\r\nx-api-key: " + key->text + "\r\n\r\n");
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 ")) << "the same twice is one";
+  write(*client, good + "\r\nauthorization: Bearer sk-tdn-other\r\n\r\n");
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 401 "));
+  const std::unique_ptr<io::Stream> cold = listener->connect();
+  write(*cold, good + "\r\nx-api-key: sk-tdn-other\r\n\r\n");
+  EXPECT_TRUE(has(read(*cold), "hold different keys"));
+}
+
 TEST_F(GatewayTest, EnginesThatAreAwayAreNotCalledBusy) {
   start();
   engines.refusing = {1001, 1002};

@@ -125,24 +125,40 @@ bool equals_bearer(std::string_view scheme) {
   return codec::equals_ignoring_case(scheme, "bearer");
 }
 
-std::size_t times_given(const codec::RequestHead& head, std::string_view name) {
-  std::size_t times = 0;
-  for (std::size_t i = 0; i < head.size(); ++i) {
-    times += codec::equals_ignoring_case(head[i].name, name) ? 1U : 0U;
-  }
-  return times;
-}
-
-std::optional<std::string_view> presented_key(const codec::RequestHead& head) {
-  if (const auto authorization = head.find("authorization")) {
-    const std::size_t space = authorization->find(' ');
-    if (space != std::string_view::npos && equals_bearer(authorization->substr(0, space))) {
-      const std::size_t start = authorization->find_first_not_of(' ', space);
-      return start == std::string_view::npos ? std::string_view() : authorization->substr(start);
-    }
+std::optional<std::string_view> bearer_token(std::string_view authorization) {
+  const std::size_t space = authorization.find(' ');
+  if (space == std::string_view::npos || !equals_bearer(authorization.substr(0, space))) {
     return std::nullopt;
   }
-  return head.find("x-api-key");
+  const std::size_t start = authorization.find_first_not_of(' ', space);
+  return start == std::string_view::npos ? std::string_view() : authorization.substr(start);
+}
+
+// The one key that was given. Were there two, another parser before us could have picked the other.
+Result<std::string_view> presented_key(const codec::RequestHead& head) {
+  std::array<std::optional<std::string_view>, 2> found;
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    const codec::Field field = head[i];
+    const bool authorization = codec::equals_ignoring_case(field.name, "authorization");
+    if (!authorization && !codec::equals_ignoring_case(field.name, "x-api-key")) {
+      continue;
+    }
+    std::optional<std::string_view>& given = found[authorization ? 0 : 1];
+    if (given) {
+      return fail(Code::kInvalidApiKey, "more than one API key was given; send exactly one");
+    }
+    given = field.value;
+  }
+  std::optional<std::string_view> key = found[0] ? bearer_token(*found[0]) : found[1];
+  if (!key || key->empty()) {
+    return fail(Code::kInvalidApiKey,
+                "no API key was given; send it as `Authorization: Bearer sk-tdn-…`");
+  }
+  if (found[1] && *found[1] != *key) {
+    return fail(Code::kInvalidApiKey,
+                "`Authorization` and `x-api-key` hold different keys; send exactly one");
+  }
+  return *key;
 }
 
 std::string model_json(const domain::Model& model) {
@@ -170,30 +186,21 @@ Result<void> accept(Request& request) {
 }
 
 Result<void> authenticate(Request& request) {
-  const std::optional<std::string_view> presented = presented_key(request.client.head());
-  if (!presented || presented->empty()) {
-    return fail(Code::kInvalidApiKey,
-                "no API key was given; send it as `Authorization: Bearer sk-tdn-…`");
-  }
+  TDN_TRY(const std::string_view presented, presented_key(request.client.head()));
   const std::uint64_t catalogue = request.catalogue->number();
   std::unique_ptr<http::Attachment>& attachment = request.client.attachment();
   // Only this file attaches something.
   const auto* known = static_cast<const KnownKey*>(attachment.get());
-  if (known != nullptr && known->is(*presented, catalogue)) {
+  if (known != nullptr && known->is(presented, catalogue)) {
     request.key = &request.snapshot()[known->key()];
     if (!request.key->expires || request.arrived_wall < *request.key->expires) {
       return {};
     }
   }
-  // Two parsers could pick different ones.
-  if (times_given(request.client.head(), "authorization") > 1 ||
-      times_given(request.client.head(), "x-api-key") > 1) {
-    return fail(Code::kInvalidApiKey, "more than one API key was given; send exactly one");
-  }
   TDN_TRY(const domain::KeyIndex key,
-          request.snapshot().authenticate(*presented, request.arrived_wall));
+          request.snapshot().authenticate(presented, request.arrived_wall));
   request.key = &request.snapshot()[key];
-  attachment = std::make_unique<KnownKey>(*presented, key, catalogue);
+  attachment = std::make_unique<KnownKey>(presented, key, catalogue);
   return {};
 }
 

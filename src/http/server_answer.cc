@@ -185,6 +185,7 @@ io::MaybeTask<bool> ServerConnection::finish() {
     drop_request();
     return true;
   }
+  wipe_unread();
   // Closing with bytes unread would reset the connection and take the answer along, also where the
   // client has sent its end already.
   if ((!body_read_ || stream_->seems_readable()) && !stream_->peer_gone()) {

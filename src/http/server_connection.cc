@@ -36,7 +36,10 @@ ServerConnection::ServerConnection(std::unique_ptr<io::Stream> stream, const Ser
                                    BodyBudget& budget)
     : stream_(std::move(stream)), limits_(limits), budget_(budget) {}
 
-ServerConnection::~ServerConnection() { budget_.give_back(charged_); }
+ServerConnection::~ServerConnection() {
+  wipe_unread();
+  budget_.give_back(charged_);
+}
 
 void ServerConnection::make_room(std::size_t bytes) {
   const std::size_t wanted = received_ + bytes + kScratchPadding;
@@ -47,6 +50,7 @@ void ServerConnection::make_room(std::size_t bytes) {
   std::unique_ptr<char[]> larger(new char[capacity]);
   if (received_ > 0) {
     std::memcpy(larger.get(), buffer_.get(), received_);
+    wipe({buffer_.get() + rest_, received_ - rest_});  // not taken yet, perhaps not to be read
   }
   buffer_ = std::move(larger);
   capacity_ = capacity;

@@ -1,6 +1,6 @@
 // One client's connection, request by request: read the head, decide, read the body or do not,
-// answer. Nothing is read beyond what was asked for, so a caller that must not see a body never
-// holds it.
+// answer. Nothing is read beyond what was asked for; what came together with a head all the same is
+// wiped if the body is not asked for, so nothing of it stays behind.
 //
 //   while (true) {
 //     TDN_CO_TRY(const bool more, co_await connection.read_head());

@@ -41,14 +41,17 @@ interface Form {
   chunked: boolean;
   expects: boolean; // 100-continue
   withHead: number; // how much of the body leaves together with the head
+  start?: string; // method and path
+  key?: string;
+  field?: string; // one more
 }
 
 // Sends the head with a part of the body, the rest once the answer has begun, and reads to the end.
 function exchange(edge: Edge, body: string, form: Form): Promise<string> {
   const framing = form.chunked ? 'transfer-encoding: chunked' : `content-length: ${body.length}`;
   const head =
-    `POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer ${edge.key}\r\n` +
-    `content-type: application/json\r\n${form.expects ? 'expect: 100-continue\r\n' : ''}${framing}\r\n\r\n`;
+    `${form.start ?? 'POST /v1/chat/completions'} HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer ${form.key ?? edge.key}\r\n` +
+    `content-type: application/json\r\n${form.field ? `${form.field}\r\n` : ''}${form.expects ? 'expect: 100-continue\r\n' : ''}${framing}\r\n\r\n`;
   const framed = form.chunked ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body;
   const cut = Math.floor(framed.length * form.withHead);
   return new Promise((resolve, reject) => {
@@ -85,6 +88,29 @@ test('a prompt that this site may not open leaves no trace, in whatever form it 
     expect(findTraces(edge.process, [edge.state, path.dirname(edge.manifests)], canary), JSON.stringify(form)).toEqual([]);
   }
   expect(upstream.asked).toHaveLength(0);
+  await edge.process.end();
+  expect(edge.process.output).not.toContain(canary);
+});
+
+test('nor does one that is refused for something else before it could be read', async () => {
+  const edge = await edgeAt('oslo');
+  const canary = newCanary();
+  const plain: Form = {streamed: false, chunked: false, expects: false, withHead: 1};
+  const refused: [Form, number][] = [
+    [{...plain, field: 'idempotency-key: abc'}, 400],
+    [{...plain, field: 'tdn-tags: A B'}, 400],
+    [{...plain, field: 'tdn-client-location: nowhere'}, 400],
+    [{...plain, key: `${edge.key.slice(0, -1)}!`}, 401],
+    [{...plain, field: 'x-api-key: another'}, 401],
+    [{...plain, start: 'POST /v1/nothing'}, 404],
+    [{...plain, start: 'GET /v1/chat/completions'}, 405],
+    [{...plain, start: 'GET /v1/models'}, 200],
+    [{...plain, start: 'POST /tdn/v1/explain'}, 421],
+  ];
+  for (const [form, status] of refused) {
+    expect(Number(/^HTTP\/1\.1 (\d+)/.exec(await exchange(edge, bodyWith(canary, false), form))?.[1]), JSON.stringify(form)).toBe(status);
+    expect(findTraces(edge.process, [edge.state, path.dirname(edge.manifests)], canary), JSON.stringify(form)).toEqual([]);
+  }
   await edge.process.end();
   expect(edge.process.output).not.toContain(canary);
 });
