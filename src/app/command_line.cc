@@ -20,6 +20,7 @@ constexpr const char* kExamples = R"(Examples:
   tdn apply -f FILE               change what the network serves by
   tdn usage --by key              what was used, exactly, and what it costs
   tdn explain -m MODEL            who would serve a request, and why
+  tdn chaos kill paris            break a network on purpose, and heal it
   tdn COMMAND --help              what a command takes
 
 Exit status: 0 done, 1 failed, 2 wrong use.)";
@@ -135,8 +136,10 @@ Command parse_command_line(std::vector<std::string> words, const Environment& en
                          declare_requests(root, environment), declare_explain(root, environment),
                          declare_demo(root, environment), declare_journal(journal, true),
                          declare_journal(journal, false), declare_key_new(key), declare_wan(root)});
-  const std::vector<Declared> sim = declare_sim_commands(root);
-  all.insert(all.end(), sim.begin(), sim.end());
+  for (const std::vector<Declared>& more :
+       {declare_chaos_commands(root, environment), declare_sim_commands(root)}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   const CLI::App* version = root.add_subcommand("version", "Print the version");
   root.footer(kExamples);  // last, or the commands would inherit it
   if (!words.empty() && !words.front().starts_with('-') && !is_command(root, words.front())) {

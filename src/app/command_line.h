@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/apply.h"
+#include "cli/chaos.h"
 #include "cli/control_key.h"
 #include "cli/demo.h"
 #include "cli/get.h"
@@ -31,7 +32,9 @@ struct UpCommand {
   std::string model_file;  // empty: simulated
   std::string timing_file;
   std::string state;
-  std::string sites_file;  // empty: Frankfurt, Paris and Ashburn
+  std::string scenario;  // a name or a file; empty: sites without distances
+  std::string sites_file;
+  bool simulated = false;  // said so
   local::PortChoice ports;
   std::string ready_file;
   int shards = 1;
@@ -41,6 +44,13 @@ struct UpCommand {
 struct WanCommand {
   std::string config_file;
   std::string ready_file;
+};
+
+// `tdn chaos`.
+struct ChaosCommand {
+  cli::ChaosOptions options;  // without its state folder
+  cli::Where where;
+  cli::WhereDefaults defaults;
 };
 
 // Either by manifests, alone, or by control, in a network.
@@ -145,9 +155,9 @@ struct ToldCommand {
 };
 
 using Command =
-    std::variant<ToldCommand, UpCommand, WanCommand, EdgeCommand, ControlCommand, EngineCommand,
-                 QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand, ExplainCommand,
-                 DemoCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
+    std::variant<ToldCommand, UpCommand, WanCommand, ChaosCommand, EdgeCommand, ControlCommand,
+                 EngineCommand, QuantizeCommand, KeyNewCommand, OperatorCommand, RequestsCommand,
+                 ExplainCommand, DemoCommand, JournalCommand, SimGatewayCommand, SimNetworkCommand>;
 
 // What of the environment decides defaults.
 struct Environment {

@@ -40,6 +40,38 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST(CommandLine, UpTakesAScenarioByNameOrFile) {
+  const auto up = parsed<UpCommand>({"up", "--scenario", "planet-twelve"});
+  EXPECT_EQ(up.scenario, "planet-twelve");
+  EXPECT_FALSE(up.simulated);
+  EXPECT_TRUE(parsed<UpCommand>({"up", "--simulated", "--scenario", "a.yaml"}).simulated);
+  EXPECT_TRUE(has(refused({"up", "--scenario", "three", "--sites", "s.yaml"}), "--sites"));
+  EXPECT_TRUE(has(help({"up", "--help"}), "europe-six"));
+}
+
+TEST(CommandLine, ChaosSaysWhatIsToBreakWhereAndByHowMuch) {
+  const auto kill = parsed<ChaosCommand>({"chaos", "kill", "paris", "--state", "here"});
+  EXPECT_EQ(kill.options.request.harm, local::Harm::kKill);
+  EXPECT_EQ(kill.options.request.target, "paris");
+  EXPECT_EQ(kill.where.state, "here");
+  EXPECT_FALSE(kill.options.list);
+  const auto slow = parsed<ChaosCommand>({"chaos", "slow", "paris-frankfurt", "--ms", "200"});
+  EXPECT_EQ(slow.options.request.added, std::chrono::milliseconds(200));
+  const auto heal = parsed<ChaosCommand>({"chaos", "heal"});
+  EXPECT_FALSE(heal.options.request.harm.has_value());
+  EXPECT_EQ(heal.options.request.target, "");
+  const auto list = parsed<ChaosCommand>({"chaos", "list", "-o", "json"});
+  EXPECT_TRUE(list.options.list);
+  EXPECT_TRUE(list.options.json);
+  for (const char* verb : {"pause", "cut", "reset"}) {
+    const auto one = parsed<ChaosCommand>({"chaos", verb, "paris"});
+    EXPECT_EQ(to_string(*one.options.request.harm), verb);
+  }
+  EXPECT_TRUE(has(refused({"chaos", "slow", "paris"}), "--ms"));
+  EXPECT_TRUE(has(refused({"chaos", "kill"}), "target"));
+  EXPECT_TRUE(has(refused({"chaos", "bend", "paris"}), "bend"));
+}
+
 TEST(CommandLine, WanNeedsItsLinks) {
   const auto wan = parsed<WanCommand>({"wan", "--config", "links.yaml", "--ready-file", "r"});
   EXPECT_EQ(wan.config_file, "links.yaml");

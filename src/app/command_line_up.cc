@@ -5,29 +5,50 @@
 #include <memory>
 
 #include "app/declared.h"
+#include "scenario/builtin.h"
 
 namespace tdn::app {
+namespace {
+
+// The help, with the names of what is built in.
+std::string with_scenarios(std::string_view text) {
+  std::string names;
+  for (const scenario::BuiltinFile& file : scenario::builtin_scenarios()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", file.name);
+  }
+  constexpr std::string_view kHere = "SCENARIOS";
+  std::string help(text);
+  return help.replace(help.find(kHere), kHere.size(), names);
+}
+
+}  // namespace
 
 Declared declare_up(CLI::App& root, const Environment& environment) {
   struct Flags {
     UpCommand command;
-    bool simulated = false;
     std::string ports = "8080";
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* app = root.add_subcommand("up", "Run a whole network on this machine");
-  app->footer(
+  app->footer(with_scenarios(
       R"(Control and the sites Frankfurt, Paris and Ashburn, each an edge and an engine, on loopback. Prints a
 curl line that streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
+
+With --scenario the sites are as far from each other, from control and from their clients as measured
+round trips say. There are SCENARIOS; or a file (docs/reference/scenarios.md).
+`tdn chaos` breaks the network while it runs, and heals it.
 
 Examples:
   tdn up --simulated
   tdn up --model SmolLM2-135M-Instruct.Q8_0.gguf --state ./network
+  tdn up --simulated --scenario three                          the same sites, really apart
+  tdn up --scenario planet-twelve                              its engines are all simulated
+  tdn up --simulated --scenario my-network.yaml
   tdn up --simulated --sites my-sites.yaml                     up to 12 Sites
-  tdn up --simulated --ports auto --ready-file ready.json      for tests)");
+  tdn up --simulated --ports auto --ready-file ready.json      for tests)"));
   CLI::Option* model = app->add_option("--model", flags->command.model_file, "Serve this GGUF file")
                            ->type_name("FILE");
-  app->add_flag("--simulated", flags->simulated,
+  app->add_flag("--simulated", flags->command.simulated,
                 "No model: engines that keep realistic time and say made-up words")
       ->excludes(model);
   app->add_option("--timing", flags->command.timing_file,
@@ -47,11 +68,17 @@ Examples:
   app->add_option("--ready-file", flags->command.ready_file,
                   "Write addresses, key and pids to it as JSON once all serve")
       ->type_name("FILE");
+  CLI::Option* scenario = app->add_option("--scenario", flags->command.scenario,
+                                          "Sites, distances, client places, engines, tenants")
+                              ->type_name("NAME|FILE");
   app->add_option("--sites", flags->command.sites_file, "Manifests of the sites to run, 1 to 12")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes(scenario);
   add_count(*app, "--shards", flags->command.shards, "Threads of each edge", 1, 256);
   return {app, [flags]() -> Result<Command> {
-            if (!flags->simulated && flags->command.model_file.empty()) {
+            // A scenario may say what each engine is: read later.
+            if (!flags->command.simulated && flags->command.model_file.empty() &&
+                flags->command.scenario.empty()) {
               return fail(Code::kInvalid,
                           "give --model FILE or --simulated (scripts/up fetches a small model)");
             }

@@ -25,6 +25,9 @@ void add_count(CLI::App& app, const std::string& flag, int& count, const std::st
 
 [[nodiscard]] Declared declare_up(CLI::App& root, const Environment& environment);
 [[nodiscard]] Declared declare_wan(CLI::App& root);
+// kill, heal, cut, reset, slow, pause, list.
+[[nodiscard]] std::vector<Declared> declare_chaos_commands(CLI::App& root,
+                                                           const Environment& environment);
 [[nodiscard]] Declared declare_control(CLI::App& root);
 [[nodiscard]] Declared declare_edge(CLI::App& root);
 // Runs an engine unless its own subcommand is given.

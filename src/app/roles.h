@@ -15,6 +15,7 @@ namespace tdn::app {
 [[nodiscard]] Result<void> run(const SimGatewayCommand& command);
 [[nodiscard]] Result<void> run(const SimNetworkCommand& command);
 // These tell their failures themselves; what they return is the exit status.
+[[nodiscard]] int run(const ChaosCommand& command);
 [[nodiscard]] int run(const EdgeCommand& command);
 [[nodiscard]] int run(const RequestsCommand& command);
 [[nodiscard]] int run(const ExplainCommand& command);

@@ -1,14 +1,18 @@
 // `tdn up`.
 #include "local/up.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "app/main_loop.h"
 #include "app/roles.h"
+#include "engine/timing.h"
+#include "scenario/builtin.h"
 
 namespace tdn::app {
 namespace {
@@ -30,29 +34,95 @@ void say(std::string_view text) {
   std::fflush(stdout);
 }
 
-Result<std::vector<local::SitePlan>> read_sites(const UpCommand& command) {
-  if (command.sites_file.empty()) {
-    return local::default_sites();
+// Built-in matrices by name, others as files beside the scenario.
+class Matrices final : public scenario::MatrixSource {
+ public:
+  explicit Matrices(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] Result<std::string> read(const std::string& name) const override {
+    if (!scenario::find_builtin(scenario::builtin_matrices(), name).empty()) {
+      return builtin_.read(name);
+    }
+    return local::read_text((folder_ / name).string());
   }
-  TDN_TRY(const std::string text, local::read_text(command.sites_file));
-  return local::parse_sites(text, command.sites_file);
+
+ private:
+  std::filesystem::path folder_;
+  scenario::BuiltinMatrices builtin_;
+};
+
+// A name of what is built in, else a file.
+Result<scenario::Scenario> read_scenario(const std::string& name) {
+  const std::string_view builtin = scenario::find_builtin(scenario::builtin_scenarios(), name);
+  if (!builtin.empty()) {
+    return scenario::parse_scenario(builtin, name, scenario::BuiltinMatrices());
+  }
+  const Result<std::string> text = local::read_text(name);
+  if (!text && text.error().code() == Code::kMissing) {
+    std::string names;
+    for (const scenario::BuiltinFile& file : scenario::builtin_scenarios()) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", file.name);
+    }
+    return fail(Code::kMissing,
+                fmt::format("--scenario {}: there is no such file, and no scenario of that name; "
+                            "there are {}",
+                            name, names));
+  }
+  if (!text) {
+    return fail(text.error());
+  }
+  return scenario::parse_scenario(*text, name, Matrices(std::filesystem::path(name).parent_path()));
+}
+
+// What the engines would say only when they start.
+Result<void> check_engines(const scenario::Scenario& scenario, const UpCommand& command) {
+  if (!command.simulated && command.model_file.empty() && !scenario.names_every_engine()) {
+    return fail(Code::kInvalid,
+                fmt::format("the scenario {} leaves its engines to you: give --model FILE or "
+                            "--simulated (scripts/up fetches a small model)",
+                            scenario.name));
+  }
+  for (const scenario::Site& site : scenario.sites) {
+    const std::string timing = scenario::timing_yaml(site.engine);
+    if (!timing.empty()) {
+      TDN_TRY_VOID(engine::parse_timing(
+          timing, fmt::format("{}: timing of the engine of {}", scenario.name, site.name)));
+    }
+  }
+  return {};
+}
+
+// Sites, and how far apart they are.
+Result<void> read_network(const UpCommand& command, local::UpOptions& options) {
+  if (!command.sites_file.empty()) {
+    TDN_TRY(const std::string text, local::read_text(command.sites_file));
+    TDN_TRY(options.sites, local::parse_sites(text, command.sites_file));
+    return {};
+  }
+  if (command.scenario.empty()) {
+    options.sites = local::default_sites();  // those of `three`, next door to each other
+    return {};
+  }
+  TDN_TRY(scenario::Scenario scenario, read_scenario(command.scenario));
+  TDN_TRY_VOID(check_engines(scenario, command));
+  options.sites = local::sites_of(scenario);
+  options.scenario = std::move(scenario);
+  return {};
 }
 
 }  // namespace
 
 Result<void> run(const UpCommand& command) {
-  TDN_TRY(std::vector<local::SitePlan> sites, read_sites(command));
+  local::UpOptions options;
+  TDN_TRY_VOID(read_network(command, options));
   std::error_code ignored;
   const std::string path = std::filesystem::absolute(command.state, ignored).string();
   TDN_TRY(const local::StateFolder state, local::StateFolder::open(path));
-  local::UpOptions options;
   options.program = kSelf;
   options.shown_program = shown_program();
   options.model_file = command.model_file;
   options.timing_file = command.timing_file;
   options.shards = command.shards;
   options.ports = command.ports;
-  options.sites = std::move(sites);
   options.ready_file = command.ready_file;
   options.colours = ::isatty(STDOUT_FILENO) != 0;
 

@@ -29,6 +29,20 @@ std::string sites(const NetworkReport& network, const Paint& paint) {
   return table;
 }
 
+// Where clients of each city enter the site that is nearest to them.
+std::string cities(const NetworkReport& network, const Paint& paint) {
+  if (network.cities.empty()) {
+    return "";
+  }
+  constexpr std::string_view kRow = "  {:<16}{:<14}{}\n";
+  std::string table = "\n" + paint.dim(fmt::format(kRow, "clients in", "nearest site", "enter at"));
+  for (const CityReport& city : network.cities) {
+    const auto& [site, url] = city.gateways.front();
+    table += fmt::format(kRow, city.name, site, url);
+  }
+  return table;
+}
+
 std::string model_line(const Announcement& what, const Paint& paint) {
   return what.model.simulated ? fmt::format("{} {}", what.network.model,
                                             paint.warn("SIMULATED: answers are made-up words"))
@@ -75,6 +89,7 @@ std::string announce(const Announcement& what) {
   const std::string program = shell_word(what.program);
   std::string text = fmt::format("\n{}\n\n", paint.bold("Serving at " + edge.gateway + "/v1"));
   text += sites(what.network, paint);
+  text += cities(what.network, paint);
   text += fmt::format("\n  {}      {}\n", paint.dim("model"), model_line(what, paint));
   text += fmt::format("  {}    {}\n", paint.dim("control"), what.network.control.control);
   text += fmt::format("  {}      {}\n", paint.dim("state"), what.state_folder);
@@ -89,6 +104,9 @@ std::string announce(const Announcement& what) {
   next(fmt::format("{} get sites -o wide --state {}", program, state),
        "what each site serves by; also endpoints, tenants, keys, policies");
   next(fmt::format("curl {}/metrics", edge.admin), "what an edge counts, for Prometheus");
+  if (!what.network.cities.empty()) {
+    next(fmt::format("{} chaos --help", program), "break it on purpose, and watch it heal");
+  }
   text += "\nA tenant of your own, word for word: docs/guide/first-network.md\n";
   text += "Ctrl-C stops everything; the next start has the same key and the same books.\n";
   return text;

@@ -79,5 +79,20 @@ TEST(Announcement, ColoursOnlyWhereAskedAndNeverInTheLineToCopy) {
   EXPECT_NE(text.find("\n" + curl_line(coloured.network) + "\n"), std::string::npos);
 }
 
+TEST(Announcement, TellsWhereClientsOfEachCityEnter) {
+  Announcement what = example();
+  what.network.cities = {
+      {.name = "new-york",
+       .country = "US",
+       .gateways = {{"ashburn", "http://127.0.0.1:9000"}, {"paris", "http://127.0.0.1:9001"}}}};
+  const std::string text = announce(what);
+  EXPECT_NE(text.find("\n  clients in      nearest site  enter at\n"
+                      "  new-york        ashburn       http://127.0.0.1:9000\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("9001"), std::string::npos);
+  EXPECT_NE(text.find("build/release/tdn chaos --help"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tdn::local

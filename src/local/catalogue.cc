@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "client/change.h"
 #include "local/files.h"
@@ -36,22 +37,39 @@ io::Task<Result<void>> remove_object(client::ControlClient& control, std::string
   co_return {};
 }
 
-// Those of the last start that are not described any more.
-io::Task<Result<void>> remove_former_sites(client::ControlClient& control, const StateFolder& state,
-                                           const NetworkDescription& network) {
-  const Result<std::string> former = read_text(path_in(state, "sites.yaml"));
-  if (!former) {
-    co_return {};
+// "Policy" → "/api/v1/policies/": what control calls the kinds that we put there.
+std::string folder_of(std::string_view kind) {
+  std::string plural(kind);
+  plural.front() = static_cast<char>(plural.front() - 'A' + 'a');
+  if (plural.ends_with('y') && plural != "key") {
+    plural.replace(plural.size() - 1, 1, "ie");
   }
-  for (const std::string& site : sites_in(*former)) {
-    const bool stays = std::ranges::any_of(
-        network.sites, [&](const SiteDescription& one) { return one.plan.name == site; });
-    if (stays) {
-      continue;
+  return fmt::format("/api/v1/{}s/", plural);
+}
+
+// Those of the last start that are not described any more, the last first, for they may refer to
+// those before.
+io::Task<Result<void>> remove_former(client::ControlClient& control, const StateFolder& state,
+                                     const std::vector<ManifestFile>& files) {
+  std::vector<ObjectLabel> described;
+  std::vector<ObjectLabel> former;
+  for (const ManifestFile& file : files) {
+    const std::vector<ObjectLabel> objects = objects_in(file.text);
+    described.insert(described.end(), objects.begin(), objects.end());
+  }
+  for (const auto& [name, only] :
+       {std::pair{"sites.yaml", "Site"}, {"models.yaml", "Endpoint"}, {"scenario.yaml", ""}}) {
+    for (ObjectLabel& object : objects_in(read_text(path_in(state, name)).value_or(""))) {
+      if (std::string_view(only).empty() || object.kind == only) {
+        former.push_back(std::move(object));
+      }
     }
-    std::string endpoint = "/api/v1/endpoints/" + endpoint_of(site);
-    TDN_CO_TRY_VOID(co_await remove_object(control, std::move(endpoint)));
-    TDN_CO_TRY_VOID(co_await remove_object(control, "/api/v1/sites/" + site));
+  }
+  for (const ObjectLabel& object : former | std::views::reverse) {
+    if (!object.kind.empty() && std::ranges::find(described, object) == described.end()) {
+      std::string path = folder_of(object.kind) + object.name;
+      TDN_CO_TRY_VOID(co_await remove_object(control, std::move(path)));
+    }
   }
   co_return {};
 }
@@ -75,11 +93,14 @@ io::Task<Result<void>> put_catalogue(client::ControlClient& control, const State
   std::string body = client::apply_body(changed, false);
   TDN_CO_TRY_VOID(co_await control.post("/api/v1/apply", std::move(body), kPatience));
   if (!all) {
-    TDN_CO_TRY_VOID(co_await remove_former_sites(control, state, network));
+    TDN_CO_TRY_VOID(co_await remove_former(control, state, files));
   }
   // Last, so that a start that was broken off before does it again.
   for (const ManifestFile& file : files) {
     TDN_CO_TRY_VOID(write_private(path_in(state, file.name), file.text));
+  }
+  if (network.more.empty()) {
+    remove_file(path_in(state, "scenario.yaml"));
   }
   co_return {};
 }

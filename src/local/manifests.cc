@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "codec/hex.h"
 #include "codec/json_writer.h"
@@ -49,7 +51,7 @@ spec:
   kind: tdn
   url: {url}
   models: [{{model: {model}, as: {engine_name}}}]
-)";
+{details})";
 
 constexpr std::string_view kTenant = R"(apiVersion: tdn/v1
 kind: Tenant
@@ -100,11 +102,42 @@ std::string model_details(const ServedModel& model) {
   return details;
 }
 
+// Of an endpoint, as its scenario says.
+std::string cost_line(const scenario::Engine& engine) {
+  if (engine.cost.is_null()) {
+    return "";
+  }
+  std::string line = codec::yaml::to_json_line(engine.cost);  // which is YAML
+  return "  cost: " + line;
+}
+
 // A JSON string is a YAML string.
 std::string quoted(std::string_view text) {
   std::string out;
   codec::append_json_string(out, text);
   return out;
+}
+
+ObjectLabel label_of_object(const Node& document) {
+  return {.kind = std::string(codec::yaml::text_at(document, "kind")),
+          .name = std::string(codec::yaml::text_at(document, "metadata.name"))};
+}
+
+// Documents of ours, but those that a scenario has its own of.
+std::string but_theirs(std::string text, const std::vector<Node>& theirs) {
+  auto documents = codec::yaml::parse(text, "ours");
+  TDN_ASSERT(documents.has_value());
+  const auto replaced = [&](const Node& document) {
+    return std::ranges::find(theirs, label_of_object(document), label_of_object) != theirs.end();
+  };
+  if (std::erase_if(*documents, replaced) == 0) {
+    return text;  // as it was written, to be read
+  }
+  std::string rest;
+  for (const Node& document : *documents) {
+    rest += (rest.empty() ? "" : "---\n") + codec::yaml::to_yaml(document);
+  }
+  return rest;
 }
 
 Node with_gateway(Node site, const std::string& gateway) {
@@ -131,39 +164,49 @@ std::string public_model_name(const ServedModel& model) {
 std::string endpoint_of(std::string_view site) { return fmt::format("{}-1", site); }
 
 std::vector<ManifestFile> write_manifests(const NetworkDescription& network) {
-  std::string sites = std::string(kHead) + std::string(kZones);
+  std::string sites = std::string(kHead) + but_theirs(std::string(kZones), network.more);
   const std::string model = public_model_name(network.model);
   std::string models(kHead);
-  models += fmt::format(kModel, fmt::arg("model", model),
-                        fmt::arg("details", model_details(network.model)));
+  models += but_theirs(fmt::format(kModel, fmt::arg("model", model),
+                                   fmt::arg("details", model_details(network.model))),
+                       network.more);
   for (const SiteDescription& site : network.sites) {
     sites += "---\n" + codec::yaml::to_yaml(with_gateway(site.plan.manifest, site.gateway));
-    models += fmt::format(kEndpoint, fmt::arg("endpoint", endpoint_of(site.plan.name)),
-                          fmt::arg("site", site.plan.name), fmt::arg("url", site.engine),
-                          fmt::arg("model", model),
-                          fmt::arg("engine_name", quoted(network.model.engine_name)));
+    models += fmt::format(
+        kEndpoint, fmt::arg("endpoint", endpoint_of(site.plan.name)),
+        fmt::arg("site", site.plan.name), fmt::arg("url", site.engine), fmt::arg("model", model),
+        fmt::arg("engine_name",
+                 quoted(site.engine_model.empty() ? network.model.engine_name : site.engine_model)),
+        fmt::arg("details", cost_line(site.plan.engine)));
   }
   const auto id = domain::parse_api_key(network.key.reveal());
   TDN_ASSERT(id.has_value());
   const codec::Digest digest = codec::sha256(bytes_of(network.key.reveal()));
-  return {
+  std::vector<ManifestFile> files = {
       {"sites.yaml", sites},
       {"models.yaml", models},
       {"tenants.yaml",
-       std::string(kHead) + fmt::format(kTenant, fmt::arg("key_id", id->to_string()),
-                                        fmt::arg("key_sha256", codec::to_hex(digest)))},
+       std::string(kHead) + but_theirs(fmt::format(kTenant, fmt::arg("key_id", id->to_string()),
+                                                   fmt::arg("key_sha256", codec::to_hex(digest))),
+                                       network.more)},
   };
+  if (!network.more.empty()) {
+    std::string more(kHead);
+    for (const Node& document : network.more) {
+      more += (more.size() == kHead.size() ? "" : "---\n") + codec::yaml::to_yaml(document);
+    }
+    files.push_back({"scenario.yaml", std::move(more)});
+  }
+  return files;
 }
 
-std::vector<std::string> sites_in(std::string_view sites_yaml) {
-  std::vector<std::string> names;
-  const auto documents = codec::yaml::parse(sites_yaml, "sites.yaml");
+std::vector<ObjectLabel> objects_in(std::string_view yaml) {
+  std::vector<ObjectLabel> objects;
+  const auto documents = codec::yaml::parse(yaml, "manifests");
   for (const Node& document : documents.value_or(std::vector<Node>{})) {
-    if (codec::yaml::text_at(document, "kind") == "Site") {
-      names.emplace_back(codec::yaml::text_at(document, "metadata.name"));
-    }
+    objects.push_back(label_of_object(document));
   }
-  return names;
+  return objects;
 }
 
 }  // namespace tdn::local

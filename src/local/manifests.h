@@ -24,12 +24,14 @@ struct SiteDescription {
   SitePlan plan;
   std::string gateway;  // URLs
   std::string engine;
+  std::string engine_model = {};  // as this engine calls the model; empty: as the network says
 };
 
 struct NetworkDescription {
   ServedModel model;
   std::vector<SiteDescription> sites;
-  Secret key;  // well-formed; only its digest is written
+  Secret key;                                // well-formed; only its digest is written
+  std::vector<codec::yaml::Node> more = {};  // manifests of a scenario; theirs replace ours
 };
 
 // The public name for a model: `smollm2` for the default model and for the simulated one that
@@ -40,11 +42,17 @@ struct ManifestFile {
   std::string name;
   std::string text;
 };
-// sites.yaml, models.yaml and tenants.yaml: each object needs only those before it.
+// sites.yaml, models.yaml and tenants.yaml, and scenario.yaml where there is more: each object
+// needs only those before it.
 [[nodiscard]] std::vector<ManifestFile> write_manifests(const NetworkDescription& network);
 
-// The names of the sites in such a sites.yaml; empty if it is none.
-[[nodiscard]] std::vector<std::string> sites_in(std::string_view sites_yaml);
+// Kind and name of each object in such a file, in its order; none if it is no manifest file.
+struct ObjectLabel {
+  std::string kind;
+  std::string name;
+  bool operator==(const ObjectLabel&) const = default;
+};
+[[nodiscard]] std::vector<ObjectLabel> objects_in(std::string_view yaml);
 // The endpoint that a site has in such manifests.
 [[nodiscard]] std::string endpoint_of(std::string_view site);
 

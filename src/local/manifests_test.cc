@@ -55,8 +55,10 @@ TEST(Manifests, DescribeOneModelAtThreeSites) {
 
 TEST(Manifests, TheirSitesAreFoundAgain) {
   const std::string text = write_manifests(describe({.engine_name = kDefaultName})).at(0).text;
-  EXPECT_EQ(sites_in(text), (std::vector<std::string>{"frankfurt", "paris", "ashburn"}));
-  EXPECT_TRUE(sites_in("{").empty());
+  const std::vector<ObjectLabel> objects = objects_in(text);
+  EXPECT_EQ(objects.front(), (ObjectLabel{"Zone", "eu"}));
+  EXPECT_EQ(objects.back(), (ObjectLabel{"Site", "ashburn"}));
+  EXPECT_TRUE(objects_in("{").empty());
 }
 
 TEST(Manifests, TheDemoKeyHasNoLimitsAndOnlyItsDigestIsWritten) {

@@ -20,6 +20,16 @@ void write_site(JsonWriter& json, const SiteReport& site) {
   json.key("engine").number(site.engine.pid).end_object().end_object();
 }
 
+void write_city(JsonWriter& json, const CityReport& city) {
+  json.begin_object().key("name").string(city.name).key("country").string(city.country);
+  json.key("latitude").number(city.latitude).key("longitude").number(city.longitude);
+  json.key("gateways").begin_object();
+  for (const auto& [site, url] : city.gateways) {
+    json.key(site).string(url);
+  }
+  json.end_object().end_object();
+}
+
 std::optional<int> pid_of(JsonReader& json) {
   const std::optional<std::uint64_t> number = json.count();
   return number && *number <= 0x7fffffff ? std::optional(static_cast<int>(*number)) : std::nullopt;
@@ -73,8 +83,38 @@ std::string to_json(const NetworkReport& report) {
     write_site(json, site);
   }
   json.end_array();
+  if (!report.scenario.empty()) {
+    json.key("scenario").string(report.scenario).key("cities").begin_array();
+    for (const CityReport& city : report.cities) {
+      write_city(json, city);
+    }
+    json.end_array();
+  }
   json.key("pids").begin_object().key("up").number(report.pid);
-  json.key("control").number(report.control.pid).key("wan").null().end_object().end_object();
+  json.key("control").number(report.control.pid).key("wan");
+  if (report.wan_pid > 0) {
+    json.number(report.wan_pid);
+  } else {
+    json.null();
+  }
+  json.end_object().end_object();
+  return text;
+}
+
+std::string to_json(const std::vector<CityReport>& cities) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().key("cities").begin_array();
+  for (const CityReport& city : cities) {
+    json.begin_object().key("name").string(city.name).key("country").string(city.country);
+    json.key("latitude").number(city.latitude).key("longitude").number(city.longitude);
+    json.key("entries").begin_array();
+    for (const auto& [site, url] : city.gateways) {
+      json.begin_object().key("site").string(site).key("url").string(url).end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array().end_object();
   return text;
 }
 

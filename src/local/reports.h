@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -39,6 +40,15 @@ struct SiteReport {
   EngineReport engine;
 };
 
+// Where clients are, and where they enter the network from there.
+struct CityReport {
+  std::string name;
+  std::string country;
+  double latitude = 0;
+  double longitude = 0;
+  std::vector<std::pair<std::string, std::string>> gateways = {};  // site, URL; the nearest first
+};
+
 // `tdn up --ready-file`. The whole holds the demo key and the operator token.
 struct NetworkReport {
   Secret key;
@@ -46,13 +56,19 @@ struct NetworkReport {
   std::string model;
   ControlReport control;
   std::vector<SiteReport> sites;  // at least one
+  std::string scenario = {};      // its name; empty: none
+  std::vector<CityReport> cities = {};
   int pid = 0;
+  int wan_pid = 0;  // 0: none runs
 };
 
 [[nodiscard]] std::string to_json(const EdgeReport& report);
 [[nodiscard]] std::string to_json(const ControlReport& report);
 [[nodiscard]] std::string to_json(const EngineReport& report);
 [[nodiscard]] std::string to_json(const NetworkReport& report);
+// {"cities":[{"name","country","latitude","longitude","entries":[{"site","url"}]}]}: cities.json of
+// the state folder, which holds no secret; `tdn demo` reads it.
+[[nodiscard]] std::string to_json(const std::vector<CityReport>& cities);
 
 // kInvalid if the text is not such a report.
 [[nodiscard]] Result<EdgeReport> parse_edge_report(std::string_view json);

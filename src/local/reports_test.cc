@@ -23,6 +23,18 @@ TEST(Reports, NetworkReportHasEveryFieldOfTheFormatAndNullForWhatDoesNotExist) {
             R"("pids":{"up":8,"control":10,"wan":null}})");
 }
 
+TEST(Reports, CitiesAreToldWithTheirWaysTheNearestFirst) {
+  const std::vector<CityReport> cities = {
+      {.name = "lyon",
+       .country = "FR",
+       .latitude = 45.5,
+       .longitude = 4.5,
+       .gateways = {{"paris", "http://a"}, {"oslo", "http://b"}}}};
+  EXPECT_EQ(to_json(cities),
+            R"({"cities":[{"name":"lyon","country":"FR","latitude":45.5,"longitude":4.5,)"
+            R"("entries":[{"site":"paris","url":"http://a"},{"site":"oslo","url":"http://b"}]}]})");
+}
+
 TEST(Reports, AnEdgesReportIsReadAsItWasWritten) {
   const EdgeReport report{.gateway = "http://a", .admin = "http://b", .pid = 42};
   EXPECT_EQ(to_json(report), R"({"gateway":"http://a","admin":"http://b","pid":42})");

@@ -4,37 +4,14 @@
 
 #include <algorithm>
 
-#include "base/assert.h"
 #include "domain/load.h"
+#include "scenario/builtin.h"
 
 namespace tdn::local {
 namespace {
 
 using codec::yaml::Node;
 using codec::yaml::text_at;
-
-constexpr std::string_view kDefaultSites = R"(
-apiVersion: tdn/v1
-kind: Site
-metadata: {name: frankfurt}
-spec:
-  location: {country: DE, city: Frankfurt, latitude: 50.11, longitude: 8.68}
-  jurisdiction: {operator: example-telco, keyCustody: DE, logResidency: DE}
----
-apiVersion: tdn/v1
-kind: Site
-metadata: {name: paris}
-spec:
-  location: {country: FR, city: Paris, latitude: 48.86, longitude: 2.35}
-  jurisdiction: {operator: example-telco, keyCustody: FR, logResidency: FR}
----
-apiVersion: tdn/v1
-kind: Site
-metadata: {name: ashburn}
-spec:
-  location: {country: US, city: Ashburn, latitude: 39.04, longitude: -77.49}
-  jurisdiction: {operator: example-telco, keyCustody: US, logResidency: US}
-)";
 
 // What `tdn up` says itself.
 void forget_gateway(Node& site) {
@@ -48,11 +25,17 @@ void forget_gateway(Node& site) {
 
 }  // namespace
 
-std::vector<SitePlan> default_sites() {
-  Result<std::vector<SitePlan>> sites = parse_sites(kDefaultSites, "the default sites");
-  TDN_ASSERT(sites.has_value());
-  return *std::move(sites);
+std::vector<SitePlan> sites_of(const scenario::Scenario& scenario) {
+  std::vector<SitePlan> sites;
+  for (const scenario::Site& site : scenario.sites) {
+    SitePlan& plan = sites.emplace_back(
+        SitePlan{.name = site.name, .manifest = site.manifest, .engine = site.engine});
+    forget_gateway(plan.manifest);
+  }
+  return sites;
 }
+
+std::vector<SitePlan> default_sites() { return sites_of(scenario::builtin_scenario("three")); }
 
 Result<std::vector<SitePlan>> parse_sites(std::string_view text, const std::string& file) {
   const domain::Source source{.name = file, .text = std::string(text)};
@@ -68,7 +51,7 @@ Result<std::vector<SitePlan>> parse_sites(std::string_view text, const std::stri
     }
     std::string name(text_at(document, "metadata.name"));
     forget_gateway(document);
-    sites.push_back({std::move(name), std::move(document)});
+    sites.push_back({.name = std::move(name), .manifest = std::move(document)});
   }
   if (sites.empty() || sites.size() > kMostSites) {
     return fail(Code::kInvalid,

@@ -1,4 +1,4 @@
-// Which sites a local network has: Frankfurt, Paris and Ashburn, or those of a file (`--sites`).
+// Which sites a local network has: those of a scenario, or those of a file (`--sites`).
 #pragma once
 
 #include <string>
@@ -7,17 +7,21 @@
 
 #include "base/result.h"
 #include "codec/tree.h"
+#include "scenario/scenario.h"
 
 namespace tdn::local {
 
-inline constexpr std::size_t kMostSites = 12;
+using scenario::kMostSites;
 
 struct SitePlan {
   std::string name;
   codec::yaml::Node manifest;  // a whole Site, without its gateway
+  scenario::Engine engine = {};
 };
 
+// Frankfurt, Paris and Ashburn: those of the scenario `three`.
 [[nodiscard]] std::vector<SitePlan> default_sites();
+[[nodiscard]] std::vector<SitePlan> sites_of(const scenario::Scenario& scenario);
 
 // Manifests of kind Site, 1 to 12 documents, in the order in which they get their ports. kInvalid,
 // with file, line and remedy, for anything else.

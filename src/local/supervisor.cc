@@ -27,7 +27,9 @@ struct Supervisor::Kept {
   bool was_ready = false;        // in any run
   bool stopping = false;
   bool killed = false;  // by us
-  io::Event stop;       // wakes it from waiting for the next start
+  bool held = false;
+  bool paused = false;
+  io::Event wake;  // from waiting for the next start
   bool is_gone = false;
   io::Event gone;  // for `stop`
 };
@@ -43,22 +45,61 @@ void Supervisor::start(ChildSpec spec) {
   group_.spawn(keep(*kept_.back()));
 }
 
-void Supervisor::set_words(std::string_view name, std::vector<std::string> words) {
+Supervisor::Kept* Supervisor::find(std::string_view name) const {
   for (const std::unique_ptr<Kept>& kept : kept_) {
     if (kept->spec.name == name) {
-      kept->spec.command.words = std::move(words);
-      return;
+      return kept.get();
     }
+  }
+  return nullptr;
+}
+
+void Supervisor::set_words(std::string_view name, std::vector<std::string> words) {
+  if (Kept* kept = find(name)) {
+    kept->spec.command.words = std::move(words);
   }
 }
 
 int Supervisor::pid(std::string_view name) const {
-  for (const std::unique_ptr<Kept>& kept : kept_) {
-    if (kept->spec.name == name && kept->child) {
-      return kept->child->pid();
+  const Kept* kept = find(name);
+  return kept != nullptr && kept->child ? kept->child->pid() : 0;
+}
+
+void Supervisor::hold(std::string_view name) {
+  Kept* kept = find(name);
+  if (kept == nullptr || kept->stopping) {
+    return;
+  }
+  kept->held = true;
+  kept->wake.set();
+  if (kept->child) {
+    kept->child->signal(SIGKILL);
+  }
+}
+
+void Supervisor::release(std::string_view name) {
+  if (Kept* kept = find(name)) {
+    kept->held = false;
+    kept->wake.set();
+  }
+}
+
+void Supervisor::pause(std::string_view name) {
+  if (Kept* kept = find(name); kept != nullptr && !kept->stopping) {
+    kept->paused = true;
+    if (kept->child) {
+      kept->child->signal(SIGSTOP);
     }
   }
-  return 0;
+}
+
+void Supervisor::resume(std::string_view name) {
+  if (Kept* kept = find(name)) {
+    kept->paused = false;
+    if (kept->child) {
+      kept->child->signal(SIGCONT);
+    }
+  }
 }
 
 io::Task<> Supervisor::keep(Kept& kept) {
@@ -66,9 +107,12 @@ io::Task<> Supervisor::keep(Kept& kept) {
   bool again = true;
   while (again && !kept.stopping) {
     again = co_await run_once(kept);
-    if (again && !kept.stopping) {
+    if (again && !kept.stopping && !kept.held) {
       const io::DeadlineScope scope(context, loop_.now() + kept.delay);
-      co_await kept.stop.wait();
+      co_await kept.wake.wait();
+    }
+    while (again && kept.held && !kept.stopping) {
+      co_await kept.wake.wait();
     }
   }
   kept.is_gone = true;
@@ -84,6 +128,9 @@ io::Task<bool> Supervisor::run_once(Kept& kept) {
     co_return report_end(kept, end, "");
   }
   kept.child = *std::move(child);
+  if (kept.paused) {
+    kept.child->signal(SIGSTOP);
+  }
   co_await watch(kept);
   const Result<Exit> end = *kept.child->exit();
   const std::string last_words = kept.child->last_words();
@@ -122,6 +169,10 @@ bool Supervisor::report_end(Kept& kept, const Result<Exit>& end, const std::stri
     }
     return false;
   }
+  if (kept.held) {
+    events_.on_held(kept.spec);
+    return true;
+  }
   const bool by_itself = !end || (!end->killed && end->number != kAgain);
   if (by_itself && !kept.was_ready) {
     events_.on_failed(
@@ -140,6 +191,9 @@ bool Supervisor::report_end(Kept& kept, const Result<Exit>& end, const std::stri
 io::Task<> Supervisor::stop(Instant deadline) {
   std::vector<int> stages;
   for (const std::unique_ptr<Kept>& kept : kept_) {
+    if (kept->paused) {
+      resume(kept->spec.name);  // one that stands still cannot stop
+    }
     stages.push_back(kept->spec.stage);
   }
   std::sort(stages.begin(), stages.end(), std::greater<>());
@@ -159,7 +213,7 @@ io::Task<> Supervisor::stop_stage(int stage, Instant deadline) {
     if (kept->spec.stage == stage) {
       stopped.push_back(kept.get());
       kept->stopping = true;
-      kept->stop.set();
+      kept->wake.set();
     }
   }
   signal_all(stopped, impatient_ ? SIGKILL : SIGTERM);

@@ -5,6 +5,8 @@
 //   first run  a child that ends by itself before it was ready even once is not started again: what
 //              is wrong (a flag, a model file, a port in use) will be wrong the next time too, and
 //              its last words say what. One killed by a signal is started again.
+//   hold       the child is killed and stays down until it is released; `pause` stops it where it
+//              stands until `resume`: for those who break a network on purpose
 //   stop       stage by stage, the highest first: SIGTERM, and SIGKILL at the deadline, so that
 //              those who use others end before them
 //
@@ -38,6 +40,8 @@ class SupervisorEvents {
   // It will be started again in `delay`.
   virtual void on_ended(const ChildSpec& child, Exit exit, const std::string& last_words,
                         Duration delay) = 0;
+  // It was killed because it is held, and will be started when it is released.
+  virtual void on_held(const ChildSpec& child) = 0;
   // It will not: it failed before it was ever ready, or did not end well when it was to stop.
   virtual void on_failed(const ChildSpec& child, const Error& error) = 0;
 
@@ -67,6 +71,14 @@ class Supervisor {
   // The process of that name, 0 while none runs.
   [[nodiscard]] int pid(std::string_view name) const;
 
+  // Kills it (SIGKILL) and does not start it before `release`. A name that there is not does
+  // nothing, here and below.
+  void hold(std::string_view name);
+  void release(std::string_view name);
+  // SIGSTOP and SIGCONT; a run that begins meanwhile is stopped too.
+  void pause(std::string_view name);
+  void resume(std::string_view name);
+
   // Ends all children in order and returns when all are gone; who has not ended by `deadline` is
   // killed.
   [[nodiscard]] io::Task<> stop(Instant deadline);
@@ -75,6 +87,7 @@ class Supervisor {
 
  private:
   struct Kept;
+  [[nodiscard]] Kept* find(std::string_view name) const;
   io::Task<> keep(Kept& kept);
   // One run of the child. False: it is not to be started again.
   io::Task<bool> run_once(Kept& kept);

@@ -60,6 +60,7 @@ class SupervisorTest : public ::testing::Test, protected TestProcesses, protecte
     told.push_back(fmt::format("ended {}: {} '{}', again in {} ms", child.name, to_string(exit),
                                last_words, delay / 1ms));
   }
+  void on_held(const ChildSpec& child) override { told.push_back("held " + child.name); }
   void on_failed(const ChildSpec& child, const Error& error) override {
     told.push_back(fmt::format("failed {}: {}", child.name, error.detail()));
   }
@@ -84,6 +85,65 @@ TEST_F(SupervisorTest, StartsAChildAgainAfterTheBackOffAndNotBefore) {
   settle();
   EXPECT_NE(supervisor.pid("edge"), 0);
   until_told("ready edge");
+}
+
+TEST_F(SupervisorTest, WhatIsHeldStaysDownUntilItIsReleased) {
+  supervisor.start(server("edge"));
+  until_told("ready edge");
+  supervisor.hold("edge");
+  until_told("held edge");
+  clock.advance(1h);
+  settle();
+  EXPECT_EQ(supervisor.pid("edge"), 0);
+  told.clear();
+  supervisor.release("edge");
+  until_told("ready edge");
+  EXPECT_EQ(told.size(), 1U);
+}
+
+TEST_F(SupervisorTest, WhatWaitsToBeStartedAgainCanBeHeldToo) {
+  supervisor.start(server("edge"));
+  until_told("ready edge");
+  ::kill(supervisor.pid("edge"), SIGKILL);
+  until([&] { return told.size() == 2; });
+  supervisor.hold("edge");
+  clock.advance(1h);
+  settle();
+  EXPECT_EQ(supervisor.pid("edge"), 0);
+  supervisor.release("edge");
+  told.clear();
+  until_told("ready edge");
+}
+
+// 'T' of /proc/PID/stat: stopped.
+char state_of(int pid) {
+  const std::string stat = read_text(fmt::format("/proc/{}/stat", pid)).value_or(") ?");
+  return stat.at(stat.rfind(") ") + 2);
+}
+
+TEST_F(SupervisorTest, WhatIsPausedStandsStillAndGoesOn) {
+  supervisor.start(server("edge"));
+  until_told("ready edge");
+  const int pid = supervisor.pid("edge");
+  supervisor.pause("edge");
+  until([&] { return state_of(pid) == 'T'; }, 10ms);
+  supervisor.resume("edge");
+  until([&] { return state_of(pid) != 'T'; }, 10ms);
+  EXPECT_EQ(supervisor.pid("edge"), pid);
+  EXPECT_EQ(told.size(), 1U);
+}
+
+TEST_F(SupervisorTest, StopsWhatIsPausedOrHeldAsAsked) {
+  supervisor.start(server("edge", 1));
+  supervisor.start(server("engine"));
+  until_told("ready edge");
+  until_told("ready engine");
+  supervisor.pause("edge");
+  supervisor.hold("engine");
+  until_told("held engine");
+  stop(clock.now() + 10s);
+  EXPECT_EQ(supervisor.pid("edge"), 0);
+  EXPECT_EQ(told.size(), 3U) << "nothing failed";
 }
 
 TEST_F(SupervisorTest, AChildThatFailsBeforeItWasEverReadyIsNotStartedAgain) {

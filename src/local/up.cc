@@ -34,6 +34,20 @@ std::string count_word(std::size_t count) {
   return count < std::size(kWords) ? std::string(kWords[count]) : std::to_string(count);
 }
 
+Nodes nodes_of(const UpOptions& options) {
+  Nodes nodes;
+  for (const SitePlan& site : options.sites) {
+    nodes.sites.push_back(site.name);
+  }
+  if (options.scenario) {
+    nodes.has_links = true;
+    for (const scenario::City& city : options.scenario->cities) {
+      nodes.cities.push_back(city.name);
+    }
+  }
+  return nodes;
+}
+
 }  // namespace
 
 LocalNetwork::LocalNetwork(io::Loop& loop, io::EpollPoller& poller, io::Network& network,
@@ -45,6 +59,7 @@ LocalNetwork::LocalNetwork(io::Loop& loop, io::EpollPoller& poller, io::Network&
       options_(std::move(options)),
       say_(std::move(say)),
       supervisor_(loop, poller, *this),
+      breaker_(loop, network, supervisor_, state_, nodes_of(options_)),
       free_ports_(network),
       parts_{.options = options_, .state = state_, .ports = {}} {
   for (const SitePlan& plan : options_.sites) {
@@ -53,12 +68,15 @@ LocalNetwork::LocalNetwork(io::Loop& loop, io::EpollPoller& poller, io::Network&
 }
 
 io::Task<Result<void>> LocalNetwork::run() {
+  remove_file(state_.file("cities.json"));  // of a start that was killed
   if (!options_.ready_file.empty()) {
     remove_file(options_.ready_file);
   }
   Result<void> outcome = co_await serve();
   const Instant begin = stopping_ ? stop_began_ : loop_.now();
+  co_await breaker_.close();
   co_await supervisor_.stop(begin + kTimeToStop);
+  remove_file(state_.file("cities.json"));
   if (!options_.ready_file.empty()) {
     remove_file(options_.ready_file);
   }
@@ -93,7 +111,7 @@ bool LocalNetwork::engines_ready() const {
 }
 
 bool LocalNetwork::all_ready() const {
-  return control_ && engines_ready() &&
+  return control_ && engines_ready() && (wan_ || !options_.scenario) &&
          std::ranges::all_of(sites_, [](const Site& site) { return site.edge.has_value(); });
 }
 
@@ -101,15 +119,21 @@ io::Task<Result<void>> LocalNetwork::serve() {
   TDN_CO_TRY(key_, state_.demo_key(random_));
   TDN_CO_TRY_VOID(choose_ports());
   TDN_CO_TRY_VOID(put_node_secrets(state_, site_names(), random_));
+  TDN_CO_TRY_VOID(parts_.write_timings());
   say_(fmt::format("starting control and {} site{} with {}\n", count_word(sites_.size()),
                    sites_.size() == 1 ? "" : "s",
                    options_.model_file.empty() ? "simulated engines" : options_.model_file));
+  TDN_CO_TRY_VOID(breaker_.open(random_));
   supervisor_.start(parts_.control());
   for (const Site& site : sites_) {
     supervisor_.start(parts_.engine(site.plan.name));
   }
   TDN_CO_TRY(const bool in_control, co_await put_manifests());
   if (!in_control) {
+    co_return {};
+  }
+  TDN_CO_TRY(const bool linked, co_await start_links());
+  if (!linked) {
     co_return {};
   }
   free_ports_.release();
@@ -134,7 +158,10 @@ io::Task<Result<void>> LocalNetwork::stay() {
       }
       continue;  // something ended meanwhile
     }
-    TDN_CO_TRY_VOID(publish());
+    co_await breaker_.tell_links();  // whoever reads that all is back finds the links as broken
+    if (all_ready() && !stopping_) {
+      TDN_CO_TRY_VOID(publish());
+    }
   }
 }
 
@@ -204,6 +231,44 @@ Result<client::Control> LocalNetwork::control() const {
   return client::Control{.url = control_->control, .token = Secret(std::move(token)), .remedy = ""};
 }
 
+NetworkDescription LocalNetwork::description() const {
+  NetworkDescription network{.model = sites_.front().engine->model, .sites = {}, .key = key_};
+  for (const Site& site : sites_) {
+    network.sites.push_back({.plan = site.plan,
+                             .gateway = url_of(parts_.ports.sites.at(site.plan.name).gateway),
+                             .engine = site.engine->engine,
+                             .engine_model = site.engine->model.engine_name});
+  }
+  if (options_.scenario) {
+    network.more = options_.scenario->manifests;
+  }
+  return network;
+}
+
+// Where it listens is for the system to say at its first start, and kept from then on: edges dial
+// there.
+Result<void> LocalNetwork::write_links() const {
+  const wan::Config config = plan_links(*options_.scenario, parts_.ports, parts_.wan_token_file(),
+                                        wan_ ? &*wan_ : nullptr);
+  return write_private(parts_.wan_file(), wan::to_json(config) + "\n");
+}
+
+io::Task<Result<bool>> LocalNetwork::start_links() {
+  if (!options_.scenario) {
+    co_return !stopping_;
+  }
+  TDN_CO_TRY_VOID(write_private(parts_.wan_token_file(), make_token(random_).reveal() + "\n"));
+  TDN_CO_TRY_VOID(write_links());
+  supervisor_.start(parts_.wan());
+  const std::function<bool()> ready = [this] { return wan_ && control_; };
+  TDN_CO_TRY(const bool go_on, co_await until(ready));
+  if (go_on) {
+    parts_.links = wan_;
+    TDN_CO_TRY_VOID(write_links());
+  }
+  co_return go_on;
+}
+
 io::Task<Result<bool>> LocalNetwork::put_manifests() {
   const std::function<bool()> ready = [this] { return control_ && engines_ready(); };
   while (true) {
@@ -212,12 +277,7 @@ io::Task<Result<bool>> LocalNetwork::put_manifests() {
       co_return false;
     }
     TDN_CO_TRY_VOID(keep_ports());
-    NetworkDescription network{.model = sites_.front().engine->model, .sites = {}, .key = key_};
-    for (const Site& site : sites_) {
-      network.sites.push_back({.plan = site.plan,
-                               .gateway = url_of(parts_.ports.sites.at(site.plan.name).gateway),
-                               .engine = site.engine->engine});
-    }
+    const NetworkDescription network = description();
     TDN_CO_TRY(client::Control where, control());
     client::ControlClient control(network_, std::move(where));
     const Result<void> put = co_await put_catalogue(control, state_, network);
@@ -288,6 +348,11 @@ Result<NetworkReport> LocalNetwork::report() const {
   for (const Site& site : sites_) {
     report.sites.push_back({.name = site.plan.name, .edge = *site.edge, .engine = *site.engine});
   }
+  if (options_.scenario && wan_) {
+    report.scenario = options_.scenario->name;
+    report.cities = city_reports(*options_.scenario, *wan_);
+    report.wan_pid = wan_->pid;
+  }
   return report;
 }
 
@@ -296,6 +361,9 @@ Result<void> LocalNetwork::publish() {
   TDN_TRY(const NetworkReport now, report());
   if (!options_.ready_file.empty()) {
     TDN_TRY_VOID(write_private(options_.ready_file, to_json(now) + "\n"));
+  }
+  if (!now.cities.empty()) {
+    TDN_TRY_VOID(write_private(state_.file("cities.json"), to_json(now.cities) + "\n"));
   }
   published_ = true;
   if (!std::exchange(serving_, true)) {
@@ -309,6 +377,13 @@ Result<void> LocalNetwork::publish() {
 }
 
 Result<void> LocalNetwork::take_report(const ChildSpec& child, int pid, const std::string& text) {
+  if (child.name == kWanName) {
+    TDN_TRY(wan_, wan::parse_wan_report(text));
+    wan_->pid = pid;
+    TDN_TRY(const std::string token, read_text(parts_.wan_token_file()));
+    breaker_.set_wan({.url = wan_->wan, .token = Secret(token.substr(0, token.find('\n')))});
+    return {};
+  }
   if (child.name == kControlName) {
     TDN_TRY(control_, parse_control_report(text));
     control_->pid = pid;
@@ -329,6 +404,9 @@ Result<void> LocalNetwork::take_report(const ChildSpec& child, int pid, const st
 void LocalNetwork::forget_report(const ChildSpec& child) {
   if (child.name == kControlName) {
     control_.reset();
+  }
+  if (child.name == kWanName) {
+    wan_.reset();
   }
   for (Site& site : sites_) {
     if (child.name == edge_name(site.plan.name)) {
@@ -362,6 +440,13 @@ void LocalNetwork::on_ended(const ChildSpec& child, Exit exit, const std::string
   const std::string why = exit.killed || last_words.empty() ? "" : ": " + last_words;
   say_(fmt::format("{} ended with {}{}; starting it again in {:.1f} s\n", child.name,
                    to_string(exit), why, std::chrono::duration<double>(delay).count()));
+  changed_.set();
+}
+
+void LocalNetwork::on_held(const ChildSpec& child) {
+  published_ = false;
+  forget_report(child);
+  say_(fmt::format("{} was killed, and stays down until `tdn chaos heal`\n", child.name));
   changed_.set();
 }
 

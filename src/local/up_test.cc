@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "io/tcp.h"
 #include "local/files.h"
 #include "local/test_process.h"
+#include "scenario/builtin.h"
 
 namespace tdn::local {
 namespace {
@@ -51,7 +53,7 @@ class UpTest : public ::testing::Test, protected TestProcesses {
   }
 
   // `roles` is the body of a `case $role in` that sets $text, what the ready file says.
-  void start(const std::string& roles) {
+  void start(const std::string& roles, std::string_view scenario = "") {
     const std::string program = folder / "tdn";
     EXPECT_TRUE(write_private(program,
                               "#!/bin/sh\nrole=$1\necho \"$@\"\nwhile [ $# -gt 1 ]; do\n"
@@ -67,6 +69,9 @@ class UpTest : public ::testing::Test, protected TestProcesses {
     options.shown_program = "tdn";
     options.ports.first = 0;
     options.sites = default_sites();
+    if (!scenario.empty()) {
+      options.scenario = scenario::builtin_scenario(scenario);
+    }
     options.ready_file = folder / "ready.json";
     EXPECT_TRUE(write_private(state->file("control/operator-token"), "token\n").has_value());
     up.emplace(loop, poller, network, *state, random, options,
@@ -85,6 +90,27 @@ class UpTest : public ::testing::Test, protected TestProcesses {
   }
   [[nodiscard]] std::string serving_control() const {
     return fmt::format(R"(control) text='{{"control":"{}","controlKey":"KEY="}}' ;;)", url);
+  }
+  // Links of Paris, and the door, which is this test's too.
+  [[nodiscard]] std::string serving_wan() const {
+    return fmt::format(
+        R"(wan) text='{{"wan":"{}","links":[{{"from":"paris","to":"frankfurt","address":"127.0.0.1:7001"}},)"
+        R"({{"from":"paris","to":"control","address":"127.0.0.1:7002"}},)"
+        R"({{"from":"lyon","to":"paris","address":"127.0.0.1:7003"}}]}}' ;;)",
+        url);
+  }
+  // What the door of the network answers.
+  std::string ask(ChaosRequest request) {
+    std::string told;
+    group.spawn(knock(std::move(request), told));
+    until([&] { return !told.empty(); }, 10ms);
+    return told;
+  }
+  io::Task<> knock(ChaosRequest request, std::string& told) {
+    const wan::DoorKey key = read_chaos_file(chaos_file(state->path())).value();
+    wan::DoorRequest ask{.method = "POST", .path = "/v1/chaos", .body = to_json(request)};
+    const auto answer = co_await wan::ask_door(network, key, std::move(ask), 5s);
+    told = answer ? codec::yaml::to_json_line(*answer) : answer.error().detail();
   }
   [[nodiscard]] std::string serving() const {
     return serving_engine() + serving_control() + serving_edge();
@@ -160,6 +186,66 @@ TEST_F(UpTest, EachEdgeKnowsItsPlaceControlAndTheOtherEdges) {
   EXPECT_EQ(words.find("--dial paris"), std::string::npos);
   EXPECT_NE(words_of("control").find("control --state " + state->file("control ")),
             std::string::npos);
+}
+
+TEST_F(UpTest, WithAScenarioEdgesReachOthersAndControlThroughTheLinks) {
+  start(serving() + serving_wan(), "three");
+  until([&] { return !ready_text().empty(); }, 10ms);
+  const std::string words = words_of("paris-edge");
+  EXPECT_NE(words.find("--dial frankfurt=127.0.0.1:7001 "), std::string::npos) << words;
+  EXPECT_NE(words.find("--control http://127.0.0.1:7002 "), std::string::npos) << words;
+  const wan::Config config =
+      wan::parse_config(read_text(state->file("wan.json")).value(), "").value();
+  const auto link = std::ranges::find_if(config.links, [](const wan::LinkPlan& one) {
+    return one.from == "paris" && one.to == "frankfurt";
+  });
+  ASSERT_NE(link, config.links.end());
+  EXPECT_EQ(link->listen.port, 7001) << "another start of the links listens where this one does";
+  EXPECT_NE(ready_text().find(R"("scenario":"three","cities":[{"name":"lyon")"), std::string::npos);
+  EXPECT_NE(ready_text().find(R"("gateways":{"paris":"http://127.0.0.1:7003"})"),
+            std::string::npos);
+  EXPECT_EQ(ready_text().find(R"("wan":null)"), std::string::npos);
+  EXPECT_NE(read_text(state->file("cities.json")).value().find("http://127.0.0.1:7003"),
+            std::string::npos);
+  EXPECT_NE(said.find("lyon            paris         http://127.0.0.1:7003"), std::string::npos)
+      << said;
+  EXPECT_NE(ask({.harm = Harm::kCut, .target = "paris-frankfurt", .added = {}})
+                .find(R"("target":"frankfurt-paris")"),
+            std::string::npos);
+  EXPECT_TRUE(std::ranges::any_of(asked, [](const std::string& request) {
+    return request.starts_with("PUT /v1/faults ") &&
+           request.find(R"("target":"frankfurt-paris","state":"cut")") != request.npos;
+  }));
+}
+
+TEST_F(UpTest, WhatIsKilledStaysDownUntilItIsHealed) {
+  start(serving());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  const std::string before = ready_text();
+  EXPECT_NE(ask({.harm = Harm::kKill, .target = "paris", .added = {}}).find(R"("what":"kill")"),
+            std::string::npos);
+  until([&] {
+    return said.find("engine of paris was killed, and stays down") != said.npos &&
+           said.find("edge of paris was killed, and stays down") != said.npos;
+  });
+  EXPECT_EQ(said.find("starting it again"), std::string::npos) << said;
+  EXPECT_NE(ask({.harm = Harm::kCut, .target = "paris", .added = {}}).find("--scenario three"),
+            std::string::npos);
+  EXPECT_EQ(ask({.harm = {}, .target = "paris", .added = {}}), "{\"broken\":[]}\n");
+  until([&] { return ready_text() != before; }, 10ms);
+  EXPECT_NE(said.find("edge of paris is back"), std::string::npos);
+}
+
+TEST_F(UpTest, StopsWhileThingsAreBroken) {
+  start(serving());
+  until([&] { return !ready_text().empty(); }, 10ms);
+  ask({.harm = Harm::kPause, .target = "paris", .added = {}});
+  ask({.harm = Harm::kPause, .target = "control", .added = {}});
+  ask({.harm = Harm::kKill, .target = "ashburn", .added = {}});
+  up->stop();
+  until([&] { return outcome.has_value(); }, 10ms);
+  EXPECT_TRUE(outcome->has_value()) << outcome->error().detail();
+  EXPECT_FALSE(std::filesystem::exists(chaos_file(state->path())));
 }
 
 TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess) {

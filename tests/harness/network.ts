@@ -21,7 +21,9 @@ export interface Ready {
   operatorToken: string;
   model: string;
   sites: ReadySite[];
-  pids: {up: number; control: number; wan: null};
+  scenario?: string;
+  cities?: {name: string; country: string; latitude: number; longitude: number; gateways: Record<string, string>}[]; // the nearest site first
+  pids: {up: number; control: number; wan: number | null};
 }
 
 export interface Network {
@@ -49,7 +51,7 @@ export async function startNetwork(options: NetworkOptions = {}): Promise<Networ
 }
 
 // All processes below `tdn up`.
-export const children = (ready: Ready): number[] => [ready.pids.control, ...ready.sites.flatMap((site) => [site.pids.edge, site.pids.engine])];
+export const children = (ready: Ready): number[] => [ready.pids.control, ...(ready.pids.wan === null ? [] : [ready.pids.wan]), ...ready.sites.flatMap((site) => [site.pids.edge, site.pids.engine])];
 
 // Where the edge of a site keeps its books.
 export const edgeState = (network: {state: string}, site = 'frankfurt'): string => path.join(network.state, 'sites', site);
