@@ -9,7 +9,7 @@ packages_for() {
         libfmt-dev libspdlog-dev prometheus-cpp-dev libexpected-dev libxxhash-dev libcli11-dev libsqlite3-dev
       ;;
     run) echo ca-certificates python3 python3-venv ;;
-    test) echo libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 python3-venv prometheus ;;
+    test) echo libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 python3-venv prometheus openssl ;;
     lint) echo clang-format-19 clang-tidy-19 clang-tools-19 shellcheck codespell python3 ;;
     bench) echo libbenchmark-dev nginx-light ;;
     *) die "no package list for '$1'" ;;
