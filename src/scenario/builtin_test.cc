@@ -34,6 +34,7 @@ TEST(Builtin, TheOnesThatAreSpokenOfAreThere) {
   EXPECT_EQ(builtin("planet-twelve").sites.size(), kMostSites);
   EXPECT_TRUE(builtin("planet-twelve").names_every_engine());
   EXPECT_FALSE(builtin("sovereign").manifests.empty());
+  EXPECT_EQ(builtin("hosted").manifests.size(), 2U);
 }
 
 TEST(Builtin, DistancesAreThoseOfTheMatrixAndTheWayToIt) {
