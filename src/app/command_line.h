@@ -23,6 +23,7 @@
 #include "io/network.h"
 #include "io/peer_link.h"
 #include "local/ports.h"
+#include "protocol/snapshot_manifest.h"
 #include "sim/gateway_sim.h"
 #include "sim/network_sim.h"
 
@@ -78,6 +79,7 @@ struct ControlCommand {
   std::string nodes_file;  // empty: nodes.json of the state folder
   std::string ready_file;
   bool new_epoch = false;
+  std::uint64_t valid_for_s = protocol::kDefaultValidForS;
 };
 
 struct EngineCommand {
@@ -112,7 +114,8 @@ struct RequestsCommand {
 // `tdn explain`: of a request that was served, or of one that is only asked about.
 struct ExplainCommand {
   std::optional<cli::RecordedOptions> recorded;
-  std::string gateway;    // its URL
+  std::string gateway;  // its URL; empty: of `site`, or of the first site in `state`
+  std::string site;
   std::string body_file;  // "-": standard input; empty: made of model and prompt
   std::string model;
   std::string prompt;

@@ -79,17 +79,22 @@ asked what it would do, and does nothing else. The key is $TDN_KEY, else the dem
 
 Examples:
   tdn explain -m smollm2 --prompt "Hello"
-  tdn explain body.json --gateway http://127.0.0.1:8180 --location US
+  tdn explain -m smollm2 --site paris --location US
+  tdn explain body.json --gateway http://127.0.0.1:8180
   tdn explain 0192f0c0-a000-7000-8000-000000000001 -o json)");
   app->add_option("what", flags->subject, "A request's id, or a file with its body; - for stdin")
       ->type_name("ID|FILE");
   app->add_option("-m,--model", command.model, "Ask about a request for this model")
       ->type_name("MODEL");
   app->add_option("--prompt", command.prompt, "With this prompt")->type_name("TEXT");
-  command.gateway = "http://127.0.0.1:8080";
-  app->add_option("--gateway", command.gateway, "Which gateway is asked")
-      ->type_name("URL")
-      ->capture_default_str();
+  CLI::Option* gateway =
+      app->add_option("--gateway", command.gateway,
+                      "Which gateway is asked (default: that of the first site of the network in "
+                      "--state)")
+          ->type_name("URL");
+  app->add_option("--site", command.site, "Ask this site's gateway")
+      ->type_name("NAME")
+      ->excludes(gateway);
   app->add_option("--location", command.location, "Where the client is: DE, 50.1,8.7 or both")
       ->type_name("PLACE");
   command.state = environment.where.state;

@@ -192,6 +192,11 @@ Examples:
   app->add_flag("--new-epoch", flags->command.new_epoch,
                 "Begin a new control epoch: edges take its snapshots before all others. Comes by "
                 "itself where the store is older than what was published");
+  app->add_option("--valid-for", flags->command.valid_for_s,
+                  "How long an edge goes on taking requests without hearing of control, in seconds")
+      ->check(CLI::Range(std::uint64_t{1}, protocol::kMostValidForS).description(""))
+      ->type_name("SECONDS")
+      ->capture_default_str();
   return {app, [flags]() -> Result<Command> {
             TDN_TRY(flags->command.listen, loopback_address("--listen", flags->listen));
             return flags->command;

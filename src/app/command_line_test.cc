@@ -273,7 +273,8 @@ TEST(CommandLine, ExplainTakesAnIdABodyOrAModel) {
   EXPECT_EQ(body.body_file, "-");
   EXPECT_EQ(body.location, "DE");
   EXPECT_TRUE(body.json);
-  EXPECT_EQ(body.gateway, "http://127.0.0.1:8080");
+  EXPECT_EQ(body.gateway, "") << "that of the network in --state";
+  EXPECT_EQ(parsed<ExplainCommand>({"explain", "-m", "m", "--site", "paris"}).site, "paris");
   EXPECT_EQ(parsed<ExplainCommand>({"explain", "-m", "m", "--prompt", "Hi"}).prompt, "Hi");
   EXPECT_TRUE(has(refused({"explain"}), "say what to explain"));
   EXPECT_TRUE(has(refused({"explain", "--prompt", "Hi"}), "--prompt needs -m MODEL"));
@@ -406,11 +407,13 @@ TEST(CommandLine, ControlWantsAStateFolderAndListensOnLoopbackOnly) {
   EXPECT_FALSE(control.new_epoch);
   const auto other =
       parsed<ControlCommand>({"control", "--state", "c", "--listen", "127.0.0.1:0", "--nodes",
-                              "n.json", "--ready-file", "r", "--new-epoch"});
+                              "n.json", "--ready-file", "r", "--new-epoch", "--valid-for", "60"});
   EXPECT_EQ(other.listen.port, 0);
   EXPECT_EQ(other.nodes_file, "n.json");
   EXPECT_EQ(other.ready_file, "r");
   EXPECT_TRUE(other.new_epoch);
+  EXPECT_EQ(other.valid_for_s, 60U);
+  EXPECT_EQ(control.valid_for_s, 86'400U);
   EXPECT_TRUE(has(refused({"control"}), "--state"));
   EXPECT_TRUE(has(refused({"control", "--state", "c", "--listen", "0.0.0.0:8090"}), "loopback"));
   EXPECT_TRUE(has(help({"control", "--help"}), "operator-token"));

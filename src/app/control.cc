@@ -148,7 +148,10 @@ class ControlRole {
 
 Result<void> run(const ControlCommand& command) {
   if (!command.ready_file.empty()) {
-    TDN_TRY_VOID(local::write_private(command.ready_file + ".trial", ""));
+    if (const Result<void> written = local::write_private(command.ready_file + ".trial", "");
+        !written) {
+      return fail(written.error().with("the ready file cannot be made"));
+    }
     local::remove_file(command.ready_file + ".trial");
     local::remove_file(command.ready_file);
   }
@@ -169,7 +172,9 @@ Result<void> run(const ControlCommand& command) {
                                       .network_secrets = std::move(secrets),
                                       .user_secret = user_secret,
                                       .remembered = published,
-                                      .new_epoch = command.new_epoch}));
+
+                                      .new_epoch = command.new_epoch,
+                                      .valid_for_s = command.valid_for_s}));
   MainLoop main;
   ControlRole role(main, command, folder, control_key);
   TDN_TRY_VOID(role.open(*store, std::move(core)));

@@ -34,7 +34,9 @@ Result<void> prepare_ready_file(const std::string& path) {
     return {};
   }
   const std::string trial = path + ".trial";
-  TDN_TRY_VOID(local::write_private(trial, ""));
+  if (const Result<void> written = local::write_private(trial, ""); !written) {
+    return fail(written.error().with("the ready file cannot be made"));
+  }
   local::remove_file(trial);
   local::remove_file(path);
   return {};

@@ -9,6 +9,7 @@
 #include "app/main_loop.h"
 #include "app/roles.h"
 #include "base/secret.h"
+#include "cli/where.h"
 #include "codec/json_writer.h"
 #include "http/fetch.h"
 
@@ -62,11 +63,35 @@ io::Task<Result<void>> ask(io::Network& network, http::FetchRequest request, std
   co_return Result<void>{};
 }
 
+io::Task<Result<void>> find_gateway(io::Network& network, client::Control where,
+                                    const ExplainCommand& command, std::string* gateway) {
+  client::ControlClient control(network, std::move(where));
+  TDN_CO_TRY(*gateway, co_await cli::find_gateway(control, command.state, command.site));
+  co_return Result<void>{};
+}
+
+// Of an edge alone nothing is written down: it is where it listens by default.
+Result<std::string> gateway_for(const ExplainCommand& command) {
+  if (!command.gateway.empty()) {
+    return command.gateway;
+  }
+  if (!cli::is_network(command.state)) {
+    return "http://127.0.0.1:8080";
+  }
+  TDN_TRY(client::Control where, cli::find_control({.state = command.state}, {}));
+  MainLoop main;
+  std::string gateway;
+  TDN_TRY_VOID(
+      main.run(find_gateway(main.network, std::move(where), command, &gateway), {}, [](int) {}));
+  return gateway;
+}
+
 Result<std::string> ask_gateway(const ExplainCommand& command) {
   TDN_TRY(const Secret key, key_for(command));
+  TDN_TRY(const std::string gateway, gateway_for(command));
   http::FetchRequest request;
   request.method = "POST";
-  request.url = command.gateway + "/tdn/v1/explain";
+  request.url = gateway + "/tdn/v1/explain";
   TDN_TRY(request.body, body_of(command));
   request.fields = {{"authorization", "Bearer " + key.reveal()},
                     {"content-type", "application/json"},
@@ -81,7 +106,7 @@ Result<std::string> ask_gateway(const ExplainCommand& command) {
   const Result<void> asked = main.run(ask(main.network, std::move(request), &answer, &status),
                                       {SIGINT, SIGTERM}, [](int) { std::_Exit(EXIT_FAILURE); });
   if (!asked) {
-    return fail(Code::kUnavailable, command.gateway + ": " + asked.error().detail());
+    return fail(Code::kUnavailable, gateway + ": " + asked.error().detail());
   }
   if (status != 200) {
     return fail(Code::kInvalid,

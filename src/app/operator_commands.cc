@@ -253,7 +253,7 @@ Examples:
       ->capture_default_str();
   app->add_option("--wait", flags->options.wait_seconds,
                   "Ask edges to sync first, and wait so many seconds for them at most")
-      ->check(CLI::Range(0, 300).description(""))
+      ->check(CLI::Range(0, 60).description(""))
       ->type_name("SECONDS");
   add_format(*app, *format, {"table", "json"});
   add_where(*app, flags->command.where);

@@ -28,6 +28,9 @@ Result<std::vector<ManifestText>> read_files(const std::vector<std::string>& fil
   for (const std::string& file : files) {
     if (file == "-") {
       texts.push_back({"standard input", std::string(std::istreambuf_iterator<char>(input), {})});
+      if (texts.back().text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return fail(Code::kMissing, "standard input is empty; no manifest came");
+      }
       continue;
     }
     TDN_TRY(std::vector<domain::Source> sources, domain::read_sources(file));

@@ -9,8 +9,26 @@
 
 namespace tdn::cli {
 
+namespace {
+
+// What stood in a manifest may be told, and must not speak to the terminal.
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n') || byte == 0x7f) {
+      shown += fmt::format("\\x{:02x}", byte);
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
+}  // namespace
+
 int tell_failure(const Screen& screen, std::string_view command, const Error& error) {
-  const std::string& detail = error.detail();
+  const std::string detail = printable(error.detail());
   if (detail.find('\n') == detail.npos) {
     screen.err << fmt::format("tdn {}: {}\n", command, detail);
   } else {

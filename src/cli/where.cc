@@ -177,4 +177,26 @@ Result<client::Control> find_control(const Where& where, const WhereDefaults& de
   return control_at(context->control, context->token_file, "the context's control");
 }
 
+io::Task<Result<std::string>> find_gateway(client::ControlClient& control, std::string state,
+                                           std::string site) {
+  if (site.empty()) {
+    const Result<std::string> written = local::read_text(state + "/manifests/sites.yaml");
+    const std::vector<std::string> names =
+        written ? local::sites_in(*written) : std::vector<std::string>();
+    site = names.empty() ? "" : names.front();
+  }
+  TDN_CO_TRY(const codec::yaml::Node sites, co_await control.get("/api/v1/sites"));
+  if (const codec::yaml::Node* const items = sites.find("items")) {
+    for (const codec::yaml::Node& one : items->items) {
+      const std::string_view gateway = text_at(one, "spec.gateway");
+      if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
+        co_return std::string(gateway);
+      }
+    }
+  }
+  co_return fail(Code::kMissing,
+                 fmt::format("{} of this network says where its gateway is; see `tdn get sites`",
+                             site.empty() ? "no site" : "no site " + site));
+}
+
 }  // namespace tdn::cli

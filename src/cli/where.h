@@ -39,4 +39,9 @@ struct WhereDefaults {
 [[nodiscard]] Result<client::Control> find_control(const Where& where,
                                                    const WhereDefaults& defaults);
 
+// The URL of a gateway of the network: that of `site`, or of the first site of the state folder if
+// `site` is empty. kMissing if there is no such site, or it has no gateway.
+[[nodiscard]] io::Task<Result<std::string>> find_gateway(client::ControlClient& control,
+                                                         std::string state, std::string site);
+
 }  // namespace tdn::cli

@@ -41,8 +41,9 @@ std::optional<std::string_view> before(std::string_view name, std::string_view l
 
 Result<Target> parse_object(std::string_view method, std::string_view path, Kind kind,
                             std::string_view name) {
-  // A key's own name has three parts, so a fourth is what is to be done with it.
-  if (kind == Kind::kKey && std::ranges::count(name, '/') == 3) {
+  // A key's own name has three parts, so a fourth is what is to be done with it. Nothing is posted
+  // to a key itself: one that is named wrongly is told so by whoever looks it up.
+  if (kind == Kind::kKey && (std::ranges::count(name, '/') == 3 || method == "POST")) {
     if (const auto key = before(name, "/issue")) {
       return with_method(method, path, {Endpoint::kIssue, kind, std::string(*key)}, "POST");
     }

@@ -78,7 +78,8 @@ struct CoreOptions {
   codec::Digest user_secret{};  // what edges hash users with
   // What was published last, as remembered outside the store; none: nothing is remembered.
   std::optional<protocol::SnapshotOrder> remembered;
-  bool new_epoch = false;  // begin a new control epoch in any case
+  bool new_epoch = false;                                   // begin a new control epoch in any case
+  std::uint64_t valid_for_s = protocol::kDefaultValidForS;  // of snapshots, without contact
 };
 
 class Core {
@@ -117,7 +118,7 @@ class Core {
   Core(CoreOptions options, Catalogue catalogue, const store::StateRow& state)
       : options_(std::move(options)),
         catalogue_(std::move(catalogue)),
-        publisher_(options_.signing_key),
+        publisher_(options_.signing_key, options_.valid_for_s),
         state_(state) {}
   [[nodiscard]] Result<void> start(store::Transaction& transaction);
   [[nodiscard]] bool is_restored() const;

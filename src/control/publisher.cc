@@ -60,7 +60,7 @@ Snapshot Publisher::restore(const Catalogue& catalogue, const store::StateRow& s
   const auto manifest = protocol::open_snapshot_envelope(state.snapshot_envelope, keys);
   const protocol::SnapshotOrder order{state.control_epoch, state.version};
   if (!manifest || manifest->order != order || manifest->network != state.network ||
-      manifest->sections != refs()) {
+      manifest->valid_for_s != valid_for_s_ || manifest->sections != refs()) {
     return nullptr;
   }
   return assemble(order, state.snapshot_envelope);
@@ -93,6 +93,7 @@ Snapshot Publisher::sign(WallTime now, store::StateRow& state) const {
   manifest.network = state.network;
   manifest.order = {state.control_epoch, state.version};
   manifest.created_at = now;
+  manifest.valid_for_s = valid_for_s_;
   manifest.sections = refs();
   state.snapshot_envelope = protocol::sign_snapshot(std::move(manifest), key_);
   return assemble({state.control_epoch, state.version}, state.snapshot_envelope);

@@ -13,6 +13,7 @@
 
 #include "codec/ed25519.h"
 #include "control/catalogue.h"
+#include "protocol/snapshot_manifest.h"
 #include "protocol/snapshot_sections.h"
 
 namespace tdn::control {
@@ -29,10 +30,14 @@ using Snapshot = std::shared_ptr<const Published>;
 
 class Publisher {
  public:
-  explicit Publisher(const codec::Ed25519Key& key) : key_(key) {}
+  // `valid_for_s`: how long edges serve by it without hearing of control.
+  explicit Publisher(const codec::Ed25519Key& key,
+                     std::uint64_t valid_for_s = protocol::kDefaultValidForS)
+      : key_(key), valid_for_s_(valid_for_s) {}
 
-  // Everything, at start. The stored envelope is kept if it fits the sections; otherwise nothing
-  // (a new version of tdn writes sections otherwise, or nothing was ever published).
+  // Everything, at start. The stored envelope is kept if it fits the sections and the
+  // validity; otherwise nothing (a new version of tdn writes sections otherwise, or nothing was
+  // ever published).
   [[nodiscard]] Snapshot restore(const Catalogue& catalogue, const store::StateRow& state);
 
   // What changed. The state gets the new envelope; writing it is the caller's.
@@ -50,6 +55,7 @@ class Publisher {
   [[nodiscard]] std::vector<protocol::SectionRef> refs() const;
 
   codec::Ed25519Key key_;
+  std::uint64_t valid_for_s_;
   std::map<std::string, Shared> sections_;  // by name
 };
 

@@ -240,8 +240,11 @@ Result<std::vector<Source>> read_sources(const std::string& path) {
     return fail(Code::kUnavailable, fmt::format("{}: {}", path, error.message()));
   }
   if (files.empty()) {
+    const bool is_there = std::filesystem::exists(path, error);
     return fail(Code::kMissing,
-                fmt::format("{}: no manifests here; name a file or a folder with *.yaml", path));
+                fmt::format(is_there ? "{}: no manifests here; name a file or a folder with *.yaml"
+                                     : "{}: there is no such file or folder",
+                            path));
   }
   std::vector<Source> sources;
   for (const auto& file : files) {

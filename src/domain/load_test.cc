@@ -276,7 +276,7 @@ TEST_F(ManifestFolder, ReadsYamlAndJsonSortedByName) {
 
 TEST_F(ManifestFolder, SaysWhatIsMissing) {
   EXPECT_EQ(load_manifests(path_).error().code(), Code::kMissing);
-  EXPECT_THAT(load_manifests(path_ + "/none").error().detail(), HasSubstr("no manifests here"));
+  EXPECT_THAT(load_manifests(path_ + "/none").error().detail(), HasSubstr("no such file"));
 }
 
 TEST(Digest, ChangesWithEveryFieldAndWithNothingElse) {

@@ -44,6 +44,25 @@ describe('a member', () => {
     checkJournal(member.state);
   });
 
+  test('takes nothing new once it has not heard of control for as long as its snapshot says, and all again when it has', async () => {
+    const joined = await network();
+    await joined.control.process.end();
+    await restartControl(joined, {extra: ['--valid-for', '2']});
+    const member = await startMember(joined);
+    await ask5(member);
+    await joined.control.process.end('SIGKILL');
+    let sight = await askPlain(member, 3);
+    while (sight.finished) {
+      sight = await askPlain(member, 3);
+    }
+    expect(sight.error).toBe('quota_unavailable');
+    const ready = await fetch(`${member.admin}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringMatching(/control/)]);
+    await restartControl(joined, {extra: ['--valid-for', '2']});
+    await member.process.said(/control answers again/);
+    await ask5(member);
+  });
+
   test('serves on while control is away, starts without it, and brings all of it later', async () => {
     const joined = await network();
     let member = await startMember(joined);

@@ -56,7 +56,7 @@ export async function startMember(network: Joined, options: {state?: string; und
 }
 
 // Control again, on the same state and at the same place.
-export async function restartControl(network: Joined, options: {under?: string[]} = {}): Promise<void> {
+export async function restartControl(network: Joined, options: {under?: string[]; extra?: string[]} = {}): Promise<void> {
   const {url, state} = network.control;
   network.control = await startControl({state, listen: url.slice('http://'.length), ...options});
 }
