@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "local/node_secrets.h"
 
@@ -91,7 +92,7 @@ ChildSpec Parts::wan() const {
 
 std::string Parts::way(std::string_view from, std::string_view to, std::string direct) const {
   const auto link = links ? link_address(*links, from, to) : std::nullopt;
-  return link ? io::to_string(*link) : direct;
+  return link ? io::to_string(*link) : std::move(direct);
 }
 
 ChildSpec Parts::edge(const std::string& site, const ControlReport& control) const {
