@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "codec/hex.h"
@@ -207,6 +208,16 @@ std::vector<ObjectLabel> objects_in(std::string_view yaml) {
     objects.push_back(label_of_object(document));
   }
   return objects;
+}
+
+std::vector<std::string> sites_in(std::string_view yaml) {
+  std::vector<std::string> names;
+  for (ObjectLabel& object : objects_in(yaml)) {
+    if (object.kind == "Site") {
+      names.push_back(std::move(object.name));
+    }
+  }
+  return names;
 }
 
 }  // namespace tdn::local

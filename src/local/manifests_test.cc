@@ -59,6 +59,7 @@ TEST(Manifests, TheirSitesAreFoundAgain) {
   EXPECT_EQ(objects.front(), (ObjectLabel{"Zone", "eu"}));
   EXPECT_EQ(objects.back(), (ObjectLabel{"Site", "ashburn"}));
   EXPECT_TRUE(objects_in("{").empty());
+  EXPECT_EQ(sites_in(text), (std::vector<std::string>{"frankfurt", "paris", "ashburn"}));
 }
 
 TEST(Manifests, TheDemoKeyHasNoLimitsAndOnlyItsDigestIsWritten) {
