@@ -7,6 +7,7 @@
 
 #include "codec/tree.h"
 #include "local/files.h"
+#include "local/manifests.h"
 
 namespace tdn::cli {
 namespace {
