@@ -15,6 +15,7 @@
 #include "cli/get.h"
 #include "cli/key.h"
 #include "cli/requests.h"
+#include "cli/site.h"
 #include "cli/top.h"
 #include "cli/usage.h"
 #include "cli/where.h"
@@ -68,7 +69,8 @@ struct EdgeCommand {
   std::string upstream_ca;  // certificates in PEM, or empty
   int shards = 0;           // 0: one per core
   std::string state;
-  int segment_mib = 16;  // of the journal
+  int segment_mib = 16;    // of the journal
+  int stall_seconds = 30;  // that a stream may pause
   std::string ready_file;
 };
 
@@ -102,7 +104,8 @@ struct OperatorCommand {
   cli::Where where;
   cli::WhereDefaults defaults;
   std::variant<cli::ApplyOptions, cli::GetOptions, cli::DescribeOptions, cli::DeleteOptions,
-               cli::KeyIssueOptions, cli::KeyRevokeOptions, cli::UsageOptions, cli::TopOptions>
+               cli::KeyIssueOptions, cli::KeyRevokeOptions, cli::UsageOptions, cli::TopOptions,
+               cli::SiteStateOptions>
       what;
 };
 

@@ -153,6 +153,9 @@ Examples:
       ->required();
   add_count(*app, "--segment-mib", flags->command.segment_mib,
             "Size of the journal's files, in MiB", 1, 1024);
+  add_count(*app, "--stall-seconds", flags->command.stall_seconds,
+            "How long an engine may pause in the middle of a stream before it is interrupted", 1,
+            3600);
   app->add_option("--ready-file", flags->command.ready_file,
                   "Write the addresses to it as JSON once it serves")
       ->type_name("FILE");

@@ -157,6 +157,9 @@ TEST(CommandLine, TheSizeOfTheJournalsFilesHasBounds) {
   EXPECT_EQ(parsed<EdgeCommand>(sized("1")).segment_mib, 1);
   EXPECT_TRUE(has(refused(sized("0")), "--segment-mib"));
   EXPECT_TRUE(has(refused(sized("1025")), "--segment-mib"));
+  EXPECT_EQ(parsed<EdgeCommand>(sized("1")).stall_seconds, 30);
+  EXPECT_TRUE(has(refused({"edge", "--manifests", "m", "--state", "s", "--stall-seconds", "0"}),
+                  "--stall-seconds"));
 }
 
 TEST(CommandLine, EdgesAdminPortFollowsItsGatewayToAnyFreeOne) {
@@ -316,6 +319,15 @@ TEST(CommandLine, KeysAreIssuedAndRevokedByName) {
   const auto revoke = parsed<OperatorCommand>({"key", "revoke", "a/b/c", "--id", "4k7m2q9xwd"});
   EXPECT_EQ(std::get<cli::KeyRevokeOptions>(revoke.what).id, "4k7m2q9xwd");
   EXPECT_TRUE(has(refused({"key", "issue"}), "name is required"));
+}
+
+TEST(CommandLine, SitesGoOutOfServiceAndBackByName) {
+  for (const char* const word : {"drain", "cordon", "uncordon"}) {
+    const auto site = parsed<OperatorCommand>({"site", word, "paris"});
+    EXPECT_EQ(std::get<cli::SiteStateOptions>(site.what).command, word);
+    EXPECT_EQ(std::get<cli::SiteStateOptions>(site.what).name, "paris");
+  }
+  EXPECT_TRUE(has(refused({"site", "drain"}), "name is required"));
 }
 
 TEST(CommandLine, TopIsLiveUnlessAProgramAsks) {

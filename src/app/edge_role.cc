@@ -50,7 +50,8 @@ EdgeRole::EdgeRole(MainLoop& main, const EdgeCommand& command, books::BooksServi
       log_(log),
       catalogue_(std::move(catalogue)),
       hasher_(std::move(hasher)),
-      shards_(command.shards, main.pool, main.loop, books, log),
+      shards_(command.shards, main.pool, main.loop, books, log,
+              std::chrono::seconds(command.stall_seconds)),
       prober_(main.loop, main.network, command.peers.has_value()),
       link_(main.network, command.dial),
       tasks_(main.loop),
@@ -248,6 +249,9 @@ Result<void> EdgeRole::ready() {
   }
   if (!catalogue_) {
     return fail(Code::kUnavailable, "starting");
+  }
+  if (catalogue_->snapshot()[catalogue_->here()].state == domain::SiteState::kDraining) {
+    return fail(Code::kUnavailable, "draining");
   }
   if (endpoints_in(route::Health::kUp, false) == 0) {
     return fail(Code::kUnavailable, "no endpoint is up");

@@ -113,13 +113,14 @@ struct EdgeShards::Part {
 };
 
 EdgeShards::EdgeShards(int count, io::BlockingPool& pool, io::Loop& main,
-                       books::BooksService& books, requests::RequestLog& log)
+                       books::BooksService& books, requests::RequestLog& log, Duration stall)
     : main_(main),
       books_(books),
       log_(log),
       prefixes_({system_random().next(), system_random().next()}),
       limits_(within_descriptors(count)),
       peer_limits_(for_peers(limits_)),
+      stall_(stall),
       shards_(count, pool),
       parts_(static_cast<std::size_t>(count)) {
   for (int i = 0; i < count; ++i) {
@@ -133,6 +134,7 @@ EdgeShards::~EdgeShards() { stop(); }
 gateway::GatewayOptions EdgeShards::options(int shard) {
   gateway::GatewayOptions options;
   options.admitting = &admitting_;
+  options.stall = stall_;
   options.prefixes = &prefixes_;
   options.log = logs_[static_cast<std::size_t>(shard)];
   return options;

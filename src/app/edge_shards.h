@@ -33,7 +33,7 @@ class EdgeShards {
   // All borrowed. The writer must not run yet: books of the shards are added, as are their parts of
   // the request log.
   EdgeShards(int count, io::BlockingPool& pool, io::Loop& main, books::BooksService& books,
-             requests::RequestLog& log);
+             requests::RequestLog& log, Duration stall);
   // Drained.
   ~EdgeShards();
   EdgeShards(const EdgeShards&) = delete;
@@ -77,6 +77,7 @@ class EdgeShards {
   http::BodyBudget budget_;
   const http::ServerLimits limits_;
   const http::ServerLimits peer_limits_;
+  const Duration stall_;
   EdgePlaces places_;
   std::atomic<bool> admitting_ = true;
   protocol::NetworkTime network_time_;

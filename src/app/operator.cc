@@ -45,6 +45,9 @@ struct Start {
   io::Task<int> operator()(const cli::KeyRevokeOptions& options) const {
     return cli::key_revoke(control, options, screen);
   }
+  io::Task<int> operator()(const cli::SiteStateOptions& options) const {
+    return cli::set_site_state(control, options, screen);
+  }
   io::Task<int> operator()(const cli::UsageOptions& options) const {
     return cli::usage(control, options, screen);
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -232,6 +233,51 @@ Examples:
                                           });
 }
 
+struct SiteWord {
+  const char* command;
+  const char* does;
+  const char* footer;
+};
+
+constexpr std::array<SiteWord, 3> kSiteWords{{
+    {"drain", "Take a site out of service: nothing new, open streams end, clients move elsewhere",
+     R"(As cordon; besides, its clients' connections are closed after their answers and /readyz of its edge says
+so, so that whatever steers them sends them elsewhere.
+)"},
+    {"cordon", "Let a site serve nothing new; its own clients are served elsewhere",
+     R"(Routing chooses it no more, and its edge takes nothing from other edges. What is open goes on.
+)"},
+    {"uncordon", "Put a site that was drained or cordoned back into service", ""},
+}};
+
+Declared declare_site_state(CLI::App& site, const Environment& environment, const SiteWord& word) {
+  auto flags = new_flags<cli::SiteStateOptions>(environment);
+  auto format = std::make_shared<std::string>("text");
+  flags->options.command = word.command;
+  CLI::App* app = site.add_subcommand(word.command, word.does);
+  app->footer(std::string(word.footer) + kFindsIts +
+              fmt::format("\nExample:\n  tdn site {} frankfurt", word.command));
+  app->add_option("name", flags->options.name, "The site")->type_name("SITE")->required();
+  add_format(*app, *format, {"text", "json"});
+  add_where(*app, flags->command.where);
+  return finish_as<cli::SiteStateOptions>(app, flags,
+                                          [format](cli::SiteStateOptions& options) -> Result<void> {
+                                            options.json = *format == "json";
+                                            return {};
+                                          });
+}
+
+CLI::App& declare_sites(CLI::App& root) {
+  CLI::App* site =
+      root.add_subcommand("site", "Sites of a running network, out of service and back");
+  site->require_subcommand(1);
+  site->footer(R"(Examples:
+  tdn site drain frankfurt          before work on its machines
+  tdn get sites -o wide             who has taken note
+  tdn site uncordon frankfurt       back into service)");
+  return *site;
+}
+
 Declared declare_usage(CLI::App& root, const Environment& environment) {
   auto flags = new_flags<cli::UsageOptions>(environment);
   auto format = std::make_shared<std::string>("table");
@@ -295,10 +341,16 @@ Examples:
 
 std::vector<Declared> declare_operator_commands(CLI::App& root, CLI::App& key,
                                                 const Environment& environment) {
-  return {declare_apply(root, environment),    declare_get(root, environment),
-          declare_describe(root, environment), declare_delete(root, environment),
-          declare_usage(root, environment),    declare_top(root, environment),
-          declare_key_issue(key, environment), declare_key_revoke(key, environment)};
+  std::vector<Declared> all{
+      declare_apply(root, environment),    declare_get(root, environment),
+      declare_describe(root, environment), declare_delete(root, environment),
+      declare_usage(root, environment),    declare_top(root, environment),
+      declare_key_issue(key, environment), declare_key_revoke(key, environment)};
+  CLI::App& site = declare_sites(root);
+  for (const SiteWord& word : kSiteWords) {
+    all.push_back(declare_site_state(site, environment, word));
+  }
+  return all;
 }
 
 }  // namespace tdn::app

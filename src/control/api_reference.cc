@@ -60,7 +60,7 @@ constexpr std::array<DescribedEndpoint, kEndpoints> kDescribed{{
     {Endpoint::kGet, "GET", "/api/v1/{plural}/{name}",
      "One object: the manifest, what is at its default left out, and what tdn writes. `status` of "
      "a Site is `{\"connected\",\"snapshot\":{\"controlEpoch\",\"version\"}}`, of an Endpoint "
-     "`{\"health\"}`: unknown, up or down.",
+     "`{\"health\"}`: unknown, up, down or ejected.",
      "", kObject},
     {Endpoint::kDelete, "DELETE", "/api/v1/{plural}/{name}",
      "Refused with `in_use` while something refers to it. Created again, it is another object.", "",

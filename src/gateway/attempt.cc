@@ -122,13 +122,26 @@ std::optional<std::uint64_t> retry_after_of(const codec::Head& head) {
   return std::min<std::uint64_t>(seconds, 3600);
 }
 
-io::Task<Result<http::Exchange>> dispatch(Request& request, http::Upstream& upstream,
-                                          const domain::Endpoint& endpoint,
-                                          const domain::Served& served,
+io::Task<Result<http::Exchange>> open_way(http::Upstream& upstream, bool fresh) {
+  Result<http::Exchange> exchange = co_await upstream.open(fresh);
+  const io::Context& context = co_await io::this_context();
+  if (!exchange && exchange.error().code() == Code::kTimeout &&
+      context.deadline() > context.loop().now()) {
+    co_return fail(Error(Code::kUnavailable, Origin::kUpstream, Retry::kOtherRoute,
+                         exchange.error().detail()));
+  }
+  co_return exchange;
+}
+
+io::Task<Result<http::Exchange>> dispatch(Request& request, const Leg& leg,
+                                          http::Upstream& upstream,
                                           const Catalogue::EngineHead& common,
                                           const codec::ResponseHead** head) {
+  const domain::Endpoint& endpoint = request.snapshot()[leg.endpoint];
+  const domain::Served& served = *endpoint.served(request.model);
+  const io::DeadlineScope budget(co_await io::this_context(), leg.head_by);
   for (bool fresh = false;; fresh = true) {
-    TDN_CO_TRY(http::Exchange exchange, co_await upstream.open(fresh));
+    TDN_CO_TRY(http::Exchange exchange, co_await open_way(upstream, fresh));
     Result<void> sent = co_await send(request, exchange, endpoint, served, common);
     Result<const codec::ResponseHead*> answer =
         sent ? co_await exchange.read_head()

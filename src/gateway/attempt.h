@@ -8,6 +8,7 @@
 #include "codec/http1.h"
 #include "domain/snapshot.h"
 #include "gateway/catalogue.h"
+#include "gateway/leg.h"
 #include "gateway/request.h"
 #include "http/upstream.h"
 
@@ -24,6 +25,9 @@ enum class Verdict : std::uint8_t {
 };
 [[nodiscard]] Verdict judge(int status);
 
+// A connection to the upstream, a fresh one or any. No connection in time: kUnavailable.
+[[nodiscard]] io::Task<Result<http::Exchange>> open_way(http::Upstream& upstream, bool fresh);
+
 // Whole seconds of an engine's Retry-After, 1–3600; nothing if there is none or it is a date.
 [[nodiscard]] std::optional<std::uint64_t> retry_after_of(const codec::Head& head);
 
@@ -31,12 +35,12 @@ enum class Verdict : std::uint8_t {
 [[nodiscard]] codec::SplicedBody splice(const Request& request, const domain::Served& served,
                                         bool continuous_usage);
 
-// Sends the request to `endpoint` and reads the answer's head. A pooled connection that turns out
-// dead unanswered is replaced once by a fresh one. Errors keep their code (kUnavailable, kTimeout,
-// kClosed, kOverloaded, upstream_error, kCancelled).
-[[nodiscard]] io::Task<Result<http::Exchange>> dispatch(Request& request, http::Upstream& upstream,
-                                                        const domain::Endpoint& endpoint,
-                                                        const domain::Served& served,
+// Sends the request to the leg's endpoint and reads the answer's head, by `leg.head_by`. A pooled
+// connection that turns out dead unanswered is replaced once by a fresh one. Errors keep their code
+// (kUnavailable, kTimeout, kClosed, kOverloaded, upstream_error, kCancelled), but for one: no
+// connection in time is kUnavailable, for that is the way's fault and certain.
+[[nodiscard]] io::Task<Result<http::Exchange>> dispatch(Request& request, const Leg& leg,
+                                                        http::Upstream& upstream,
                                                         const Catalogue::EngineHead& common,
                                                         const codec::ResponseHead** head);
 

@@ -89,17 +89,41 @@ io::MaybeTask<Result<void>> send(const Request& request, const Leg& leg, const P
 // Legs that are sent again have numbers of their own, above those of all attempts.
 constexpr std::uint64_t kSentAgain = 8;
 
+// While another edge has the request and has not answered, it may wait there for its turn, for
+// long. It is given up if that edge does not even say that it has it, or if nobody answers there
+// any more: the prober, which asks every second while requests wait, knows.
+class PeerWatch final : public http::AnswerWatch {
+ public:
+  PeerWatch(const route::EndpointState& state, Instant sent) : state_(state), sent_(sent) {}
+  [[nodiscard]] Result<void> look(bool heard, Instant now) override {
+    if (!heard && now >= sent_ + kSignOfLife) {
+      return fail(Code::kUnavailable, "the site's edge gave no sign of life");
+    }
+    const route::HealthState health = state_.health_state();
+    if (health.away && health.probe_failures > 0) {
+      return fail(Code::kUnavailable, "the site's edge answers no more");
+    }
+    return {};
+  }
+
+ private:
+  const route::EndpointState& state_;
+  Instant sent_;
+};
+
 // A pooled connection that turns out dead unanswered is replaced once. The other edge may have seen
 // the first token all the same and died of something else: what it then sold is another leg, so
 // that no two records of one leg can come to be.
 io::Task<Result<http::Exchange>> dispatch(const Request& request, Leg& leg, const Peers& peers,
                                           http::Upstream& upstream, std::uint64_t again,
                                           const codec::ResponseHead** head) {
+  const io::DeadlineScope budget(co_await io::this_context(), leg.head_by);
   for (bool fresh = false;; fresh = true) {
-    TDN_CO_TRY(http::Exchange exchange, co_await upstream.open(fresh));
+    TDN_CO_TRY(http::Exchange exchange, co_await open_way(upstream, fresh));
     Result<void> sent = co_await send(request, leg, peers, exchange);
+    PeerWatch watch(request.catalogue->table().state(leg.endpoint), io::Loop::current().now());
     Result<const codec::ResponseHead*> answer =
-        sent ? co_await exchange.read_head()
+        sent ? co_await exchange.read_head(false, &watch)
              : Result<const codec::ResponseHead*>(fail(std::move(sent).error()));
     if (answer) {
       *head = *answer;
@@ -184,9 +208,7 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   if (!relayed) {
     co_return fail(note_site_failure(request, leg, std::move(relayed).error(), context));
   }
-  request.catalogue->table()
-      .state(leg.endpoint)
-      .observe(route::Observation::kAnswered, loop_.now());
+  note_relayed(request, leg);
   co_return relayed;
 }
 
@@ -219,6 +241,9 @@ Error Gateway::note_refusal(Request& request, const Leg& leg, const codec::Respo
     return {Code::kUpstreamError, Origin::kUpstream, Retry::kOtherRoute,
             fmt::format("what answers for site {} is not an edge of this network",
                         snapshot[site].name)};
+  }
+  if (*code == info(Code::kUpstreamError).name || *code == info(Code::kUpstreamTimeout).name) {
+    ++request.engines_failed;
   }
   const bool trusted = *code != info(Code::kInvalidApiKey).name;
   if (!trusted) {

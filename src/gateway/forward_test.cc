@@ -336,5 +336,134 @@ TEST_F(ForwardTest, HopHeadersOfAClientGoNowhere) {
   EXPECT_EQ(frankfurt.books.records.at(0).side, meter::Side::kBoth);
 }
 
+TEST_F(ForwardTest, APeerThatAcceptsAndNeverAnswersCostsASecondAndOnlyOnce) {
+  start();
+  frankfurt.link.held = {"paris", "oslo"};
+  const auto client = request(kParisOnly);
+  ASSERT_EQ(frankfurt.link.far.size(), 1U);
+  test.advance(999ms);
+  EXPECT_EQ(frankfurt.link.opened, std::vector<std::string>{"paris"});
+  test.advance(1ms);
+  EXPECT_EQ(frankfurt.link.opened, (std::vector<std::string>{"paris", "oslo"}));
+  EXPECT_TRUE(frankfurt.link.far[0]->peer_gone());
+  answer(*frankfurt.link.far[1], kWhole, 200, served("north"));
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+  const auto second = request(kParisOnly);
+  EXPECT_EQ(frankfurt.link.opened, (std::vector<std::string>{"paris", "oslo"}))
+      << "by the open connection to Oslo";
+  EXPECT_TRUE(has(read(*frankfurt.link.far[1]), "POST "));
+}
+
+TEST_F(ForwardTest, APeerThatHasTheRequestMayTakeItsTime) {
+  start();
+  frankfurt.link.held = {"paris", "oslo"};
+  const auto client = request(kParisOnly);
+  write(*frankfurt.link.far[0], "HTTP/1.1 100 Continue\r\n\r\n");
+  test.advance(100s);
+  EXPECT_EQ(frankfurt.link.opened.size(), 1U);
+  answer(*frankfurt.link.far[0], kWhole, 200, served("far"));
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+}
+
+TEST_F(ForwardTest, ARequestThatWaitsAtAPeerIsMovedWhenNobodyAnswersThereAnyMore) {
+  start();
+  frankfurt.link.held = {"paris", "oslo"};
+  const auto client = request(kParisOnly);
+  write(*frankfurt.link.far[0], "HTTP/1.1 100 Continue\r\n\r\n");
+  test.advance(10s);
+  const route::Table& table = frankfurt.gateway->catalogue()->table();
+  for (std::uint32_t i = 0; i < snapshot->endpoints().size(); ++i) {
+    if (snapshot->endpoints()[i].name == "far") {
+      table.state({i}).observe(route::Observation::kProbeFailed, test.clock.now());
+      test.advance(1s);
+      EXPECT_EQ(frankfurt.link.opened.size(), 1U) << "one silence may be chance";
+      table.state({i}).observe(route::Observation::kProbeFailed, test.clock.now());
+    }
+  }
+  test.advance(250ms);
+  EXPECT_EQ(frankfurt.link.opened, (std::vector<std::string>{"paris", "oslo"}));
+  answer(*frankfurt.link.far[1], kWhole, 200, served("north"));
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+}
+
+TEST_F(ForwardTest, AnEdgeSaysAtOnceThatItHasARequest) {
+  start();
+  const auto peer = knock(signed_text(token(kPlain)), kPlain);
+  EXPECT_TRUE(read(*peer).starts_with("HTTP/1.1 100 Continue\r\n\r\n"));
+  const auto stranger = knock("", kPlain);
+  EXPECT_TRUE(read(*stranger).starts_with("HTTP/1.1 401 ")) << "nothing for strangers";
+}
+
+TEST_F(ForwardTest, ASilentStreamOfAPeerIsOverAfterTheEdgeThereWouldHaveSaidSo) {
+  start();
+  frankfurt.link.held = {"paris"};
+  const auto client = request(kParisStream);
+  begin_stream(*frankfurt.link.far[0], served("far"));
+  event(*frankfurt.link.far[0], kText);
+  test.advance(34'999ms);
+  EXPECT_FALSE(has(read(*client), "stream_interrupted"));
+  test.advance(1ms);
+  EXPECT_TRUE(has(read(*client), "stream_interrupted"));
+}
+
+// --- Sites out of service.
+
+class OutOfService : public ForwardFixture {
+ protected:
+  // Both edges know Frankfurt to be so.
+  void take_out(std::string_view state) {
+    start();
+    std::string world(kWorld);
+    world.insert(world.find("longitude: 8.68}") + 16, fmt::format(", state: {}", state));
+    frankfurt.gateway->publish(catalogue_of(world, "frankfurt"));
+    paris.gateway->publish(catalogue_of(world, "paris"));
+  }
+};
+
+TEST_F(OutOfService, ACordonedSitesClientsAreServedElsewhere) {
+  take_out("cordoned");
+  const auto client = request(kPlain);
+  EXPECT_TRUE(frankfurt.engines.far.empty());
+  ASSERT_EQ(paris.engines.far.size(), 1U);
+  answer(engine(paris), kWhole);
+  const std::string got = read(*client);
+  EXPECT_EQ(field(got, "tdn-route"), "paris/far; reason=failover") << got;
+  EXPECT_FALSE(has(got, "connection: close"));
+}
+
+TEST_F(OutOfService, ADrainingSiteSendsItsClientsAwayAfterTheirAnswers) {
+  start();
+  const auto open_stream = request(R"({"model":"m","stream":true,"messages":[]})");
+  begin_stream(engine(frankfurt));
+  event(engine(frankfurt), kText);
+  read(*open_stream);
+  std::string world(kWorld);
+  world.insert(world.find("longitude: 8.68}") + 16, ", state: draining");
+  frankfurt.gateway->publish(catalogue_of(world, "frankfurt"));
+  const auto client = request(kPlain);
+  ASSERT_EQ(paris.engines.far.size(), 1U);
+  answer(engine(paris), kWhole);
+  EXPECT_TRUE(has(read(*client), "connection: close\r\n"));
+  event(engine(frankfurt), std::string(kFinish) + std::string(kUsage) + std::string(kEnd));
+  EXPECT_TRUE(has(read(*open_stream), "[DONE]")) << "what is open ends in peace";
+}
+
+TEST_F(OutOfService, ASiteOutOfServiceTakesNothingFromOtherEdges) {
+  start();
+  std::string world(kWorld);
+  world.insert(world.find("longitude: 2.35}") + 16, ", state: cordoned");
+  paris.gateway->publish(catalogue_of(world, "paris"));
+  const auto peer = knock(signed_text(token(kPlain)), kPlain);
+  const std::string got = read(*peer);
+  EXPECT_EQ(field(got, "tdn-refused"), "zone_unavailable") << got;
+  EXPECT_TRUE(paris.engines.far.empty());
+  // The edge that did not know yet goes elsewhere; nobody's request fails.
+  frankfurt.link.held = {"oslo"};
+  const auto client = request(kParisOnly);
+  ASSERT_EQ(frankfurt.link.opened.back(), "oslo");
+  answer(*frankfurt.link.far[0], kWhole, 200, served("north"));
+  EXPECT_TRUE(has(read(*client), "HTTP/1.1 200 "));
+}
+
 }  // namespace
 }  // namespace tdn::gateway

@@ -19,6 +19,9 @@ class TestPeers final : public io::PeerLink {
   [[nodiscard]] bool knows(std::string_view site) const override { return !unknown.contains(site); }
   io::Task<Result<std::unique_ptr<io::Stream>>> open(std::string_view site) override {
     opened.emplace_back(site);
+    if (exhausted) {
+      co_return fail(Code::kOverloaded, "no descriptors are left");
+    }
     if (held.contains(site)) {
       io::PipeEnds ends = io::make_pipe();
       far.push_back(std::move(ends.second));
@@ -34,6 +37,7 @@ class TestPeers final : public io::PeerLink {
   std::set<std::string, std::less<>> held;
   std::set<std::string, std::less<>> unknown;
   std::vector<std::string> opened;
+  bool exhausted = false;  // this side has no descriptors left
   std::vector<std::unique_ptr<io::Stream>> far;
 };
 
@@ -129,8 +133,10 @@ class ForwardFixture : public ::testing::Test {
     test.settle();
   }
   std::shared_ptr<const Catalogue> catalogue(std::string_view here, std::string_view more) {
-    const domain::Source source{
-        "world.yaml", std::string(kWorld) + key_manifest("t/p/k", *key, "") + std::string(more)};
+    return catalogue_of(std::string(kWorld) + std::string(more), here);
+  }
+  std::shared_ptr<const Catalogue> catalogue_of(const std::string& world, std::string_view here) {
+    const domain::Source source{"world.yaml", world + key_manifest("t/p/k", *key, "")};
     auto manifests = domain::parse_manifests(std::span(&source, 1));
     EXPECT_TRUE(manifests.has_value()) << manifests.error().detail();
     domain::update(identities, *manifests, test.clock.wall(), random);

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr Duration kLongestPause = 5s;  // of an endpoint that answered 429 or 503
-}
+}  // namespace
 
 Gateway::Gateway(io::Loop& loop, io::Network& network, Random& random, meter::Books& books,
                  const GatewayOptions& options, const Membership* membership)
@@ -67,6 +67,9 @@ void Gateway::begin(Request& request) {
 io::Task<> Gateway::handle(http::ServerConnection& client) {
   Request request(client, catalogue_);
   begin(request);
+  if (request.snapshot()[request.catalogue->here()].state == domain::SiteState::kDraining) {
+    client.close_after_answer();  // its next request is for another site
+  }
   metrics_.in_flight.add(1);
   Result<void> outcome = accept(request);
   if (outcome) {
@@ -171,6 +174,15 @@ Result<void> Gateway::accepting() const {
   return {};
 }
 
+// The sender's catalogue may be older, or its own site the only one that it knows to be well.
+Result<void> Gateway::in_service(const Request& request) {
+  if (request.snapshot()[request.catalogue->here()].state == domain::SiteState::kActive) {
+    return {};
+  }
+  return fail(Code::kZoneUnavailable,
+              "this site is cordoned or draining and takes no new work; another may serve it");
+}
+
 void Gateway::note_user(Request& request) const {
   const codec::RequestScan& scan = request.scan;
   if (!user_hasher_ || (!scan.user_at.present() && !scan.safety_identifier_at.present())) {
@@ -184,6 +196,9 @@ void Gateway::note_user(Request& request) const {
 io::Task<Result<void>> Gateway::serve_hop(Request& request) {
   Result<void> taken = take_hop(request, *peers_, options_.bug);
   if (taken) {
+    taken = in_service(request);
+  }
+  if (taken) {
     taken = accepting();
   }
   if (!taken) {
@@ -193,6 +208,7 @@ io::Task<Result<void>> Gateway::serve_hop(Request& request) {
     co_return taken;
   }
   metrics_.peer_requests.add();
+  request.client.probe_client();  // the sign of life that the other edge waits for
   TDN_CO_TRY(request.body, co_await request.client.read_body());
   TDN_CO_TRY_VOID(parse(request));
   TDN_CO_TRY_VOID(Routing::read_preferences(request));
@@ -237,6 +253,7 @@ Result<void> Gateway::reserve(Request& request) {
 io::Task<Result<void>> Gateway::serve(Request& request) {
   Tried tried;
   std::optional<Error> last;
+  const io::Context& context = co_await io::this_context();
   const bool may_retry = request.preferences == nullptr || request.preferences->may_retry();
   for (int attempts = 0;
        attempts < options_.attempts && !tried.sites.full() && (may_retry || tried.none());) {
@@ -249,12 +266,18 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
       }
       break;
     }
+    if (last && !worth_another(request, context, decision, now)) {
+      break;
+    }
     const domain::EndpointIndex endpoint = decision.candidates.front().endpoint;
     const domain::SiteIndex site = request.snapshot()[endpoint].site;
     Leg leg(request, endpoint);
     leg.forwarded = peers_ && site != request.catalogue->here();
     leg.number = request.hop ? request.hop->token.leg : static_cast<std::uint64_t>(attempts);
     routing_.take(request, decision, leg, now);
+    if (decision.candidates.size() > 1 && attempts + 1 < options_.attempts) {
+      leg.head_by = now + (context.deadline() - now) / 2;  // the other half is for another
+    }
     if (leg.forwarded) {
       tried.sites.push_back(site);  // its edge has tried all it has
       if (peers_->find(request.snapshot()[site].name) == nullptr) {
@@ -334,16 +357,17 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   leg.simulated = request.catalogue->simulated(leg.endpoint).load(std::memory_order_relaxed);
   TDN_CO_TRY_VOID(open_admission(request, leg, false));
   io::Context& context = co_await io::this_context();
-  const auto failed = [&](Error error) { return note_failure(state, std::move(error), context); };
+  const auto failed = [&](Error error) {
+    return note_failure(request, leg, std::move(error), context);
+  };
   const Result<http::Upstream*> upstream = co_await upstreams_.find(endpoint);
   if (!upstream) {
     co_return fail(failed(upstream.error()));
   }
   request.dispatched = loop_.now();
   const codec::ResponseHead* head = nullptr;
-  Result<http::Exchange> exchange =
-      co_await dispatch(request, **upstream, endpoint, *endpoint.served(request.model),
-                        request.catalogue->engine_head(leg.endpoint), &head);
+  Result<http::Exchange> exchange = co_await dispatch(
+      request, leg, **upstream, request.catalogue->engine_head(leg.endpoint), &head);
   if (!exchange) {
     co_return fail(failed(std::move(exchange).error()));
   }
@@ -356,7 +380,7 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
       Result<void> relayed =
           leg.streamed ? co_await relay_stream(answering) : co_await relay_whole(answering);
       if (relayed) {
-        state.observe(route::Observation::kAnswered, loop_.now());
+        note_relayed(request, leg);
         co_return relayed;
       }
       co_return fail(failed(std::move(relayed).error()));
@@ -389,64 +413,6 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
       failed(Error(Code::kUpstreamError,
                    fmt::format("the engine answered with status {}; the operator can see why",
                                head->status()))));
-}
-
-std::optional<route::Observation> Gateway::failure_seen(Code code) {
-  switch (code) {
-    case Code::kUnavailable:
-      return route::Observation::kRefused;
-    case Code::kTimeout:
-      return route::Observation::kTimedOut;
-    case Code::kClosed:
-      return route::Observation::kBroken;
-    case Code::kUpstreamError:
-      return route::Observation::kServerError;
-    default:
-      return std::nullopt;
-  }
-}
-
-// Tells the endpoint's health what its failure was, and makes the client's error of it.
-Error Gateway::note_failure(route::EndpointState& state, Error error, const io::Context& context) {
-  if (!context.cancelled()) {
-    if (const auto observation = failure_seen(error.code())) {
-      state.observe(*observation, loop_.now());
-    } else if (error.code() == Code::kOverloaded) {
-      state.pause_until(loop_.now() + 1s);
-    }
-  }
-  return failure_told(std::move(error), context);
-}
-
-Error Gateway::failure_told(Error error, const io::Context& context) {
-  if (context.cancelled() && context.reason() == Code::kClosed) {
-    return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
-  }
-  if (context.cancelled()) {
-    return {Code::kOverloaded, Origin::kEdge, Retry::kNo,
-            "this site is stopping; send the request again, another may serve it"};
-  }
-  const bool out_of_time = context.deadline() <= loop_.now();
-  Error told = upstream_error(std::move(error));
-  if (out_of_time) {
-    return {told.code(), told.origin(), Retry::kNo, told.detail()};
-  }
-  return told;
-}
-
-Error Gateway::upstream_error(Error error) {
-  switch (error.code()) {
-    case Code::kTimeout:
-      return {Code::kUpstreamTimeout,
-              "the engine did not answer in time; retry, or ask for a shorter answer"};
-    case Code::kUnavailable:
-      return {Code::kZoneUnavailable, Origin::kUpstream, Retry::kOtherRoute,
-              "no permitted engine can be reached at the moment; retry shortly"};
-    case Code::kClosed:
-      return {Code::kUpstreamError, "the engine's connection broke; send the request again"};
-    default:
-      return error;
-  }
 }
 
 }  // namespace tdn::gateway

@@ -35,12 +35,20 @@ struct GatewayOptions {
   http::ClientLimits upstream;
   Duration total = std::chrono::minutes(30);  // whole request; then upstream_timeout or interrupted
   int attempts = 3;                           // at different endpoints, before the first byte
+  // A stream that has begun and pauses for longer is over: stream_interrupted. Another edge, which
+  // watches its engine so itself, gets kStallMargin more.
+  Duration stall = std::chrono::seconds(30);
   PlantedBug bug = PlantedBug::kNone;
   // Borrowed; false while the snapshot is older than it may be. Null: always admitting.
   const std::atomic<bool>* admitting = nullptr;
   route::PrefixTable* prefixes = nullptr;  // borrowed; of all shards together; may be null
   requests::ShardLog* log = nullptr;       // borrowed; of this shard; may be null
 };
+
+// Another edge says at once that it has the request, by an interim answer. One that is silent for
+// longer is as good as gone: what is more than this there and back is no way.
+inline constexpr Duration kSignOfLife = std::chrono::seconds(1);
+inline constexpr Duration kStallMargin = std::chrono::seconds(5);
 
 class Gateway final : public http::Handler {
  public:
@@ -85,6 +93,8 @@ class Gateway final : public http::Handler {
   // Ends it without a record: nothing came of it.
   void refuse_admission(Request& request, Code code);
   [[nodiscard]] PlantedBug bug() const { return options_.bug; }
+  // How long an answer may pause: before its first token, and after.
+  [[nodiscard]] Duration patience(const Leg& leg, bool begun) const;
   // What a client is told of an upstream's failure.
   [[nodiscard]] static Error upstream_error(Error error);
 
@@ -109,10 +119,17 @@ class Gateway final : public http::Handler {
   [[nodiscard]] Error note_site_failure(Request& request, const Leg& leg, Error error,
                                         const io::Context& context);
   void observe_site(const Request& request, domain::SiteIndex site, route::Observation observation);
+  // What became of a relay, told to the health of the endpoint.
+  void note_relayed(const Request& request, const Leg& leg);
+  [[nodiscard]] bool worth_another(const Request& request, const io::Context& context,
+                                   const route::Decision& decision, Instant now) const;
+  [[nodiscard]] static route::Requester requester(const Request& request);
   [[nodiscard]] Result<void> accepting() const;
+  // Whether the site takes work of other sites.
+  [[nodiscard]] static Result<void> in_service(const Request& request);
   [[nodiscard]] Result<void> reserve(Request& request);
   void note_user(Request& request) const;
-  [[nodiscard]] Error note_failure(route::EndpointState& state, Error error,
+  [[nodiscard]] Error note_failure(Request& request, const Leg& leg, Error error,
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);
   [[nodiscard]] Error failure_told(Error error, const io::Context& context);

@@ -25,8 +25,16 @@ namespace tdn::gateway {
 class TestEngines final : public io::Network {
  public:
   io::Task<Result<std::unique_ptr<io::Stream>>> connect(io::Address to) override {
+    dialled.push_back(to.port);
+    if (exhausted) {
+      co_return fail(Code::kOverloaded, "no descriptors are left");
+    }
     if (refusing.contains(to.port)) {
       co_return fail(Code::kUnavailable, "connection refused");
+    }
+    if (black_holes.contains(to.port)) {
+      const io::Wake wake = co_await io::sleep_until(kNever);
+      TDN_CO_TRY_VOID(io::to_result(wake, "connecting"));
     }
     io::PipeEnds ends = io::make_pipe();
     far.emplace_back(to.port, std::move(ends.second));
@@ -41,6 +49,9 @@ class TestEngines final : public io::Network {
     co_return address;
   }
   std::set<std::uint16_t> refusing;
+  std::set<std::uint16_t> black_holes;  // no answer to a connection's first packet
+  bool exhausted = false;               // this side has no descriptors left
+  std::vector<std::uint16_t> dialled;
   std::vector<std::pair<std::uint16_t, std::unique_ptr<io::Stream>>> far;
 };
 
@@ -150,7 +161,7 @@ class GatewayFixture : public ::testing::Test {
     fenced_key = domain::make_api_key(random);
     const std::string keys =
         key_manifest("t/p/k", *key, key_spec) + key_manifest("fenced/p/k", *fenced_key, "");
-    const domain::Source source{"world.yaml", std::string(kWorld) + keys};
+    const domain::Source source{"world.yaml", std::string(kWorld) + more_manifests + keys};
     auto manifests = domain::parse_manifests(std::span(&source, 1));
     ASSERT_TRUE(manifests.has_value()) << manifests.error().detail();
     domain::update(identities, *manifests, test.clock.wall(), random);
@@ -202,6 +213,16 @@ class GatewayFixture : public ::testing::Test {
       all.append(buffer, static_cast<std::size_t>(count));
     }
   }
+  route::EndpointState& state(std::string_view endpoint) {
+    const route::Table& table = gateway->catalogue()->table();
+    for (std::uint32_t i = 0; i < table.snapshot().endpoints().size(); ++i) {
+      if (table.snapshot().endpoints()[i].name == endpoint) {
+        return table.state({i});
+      }
+    }
+    ADD_FAILURE() << endpoint;
+    return table.state({0});
+  }
   io::Stream& engine(std::size_t index = 0) { return *engines.far.at(index).second; }
   // The engine's answer: a whole one, or the head of a stream and one event.
   void answer(std::string_view body, int status = 200, std::size_t index = 0,
@@ -248,6 +269,7 @@ class GatewayFixture : public ::testing::Test {
   std::optional<domain::NewApiKey> key;
   std::optional<domain::NewApiKey> fenced_key;
   bool use_fenced_key = false;
+  std::string more_manifests;
   std::optional<Gateway> gateway;
   http::PipeListener* listener = nullptr;
   std::optional<http::Server> server;

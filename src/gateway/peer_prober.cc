@@ -15,9 +15,9 @@ using namespace std::chrono_literals;
 using route::Health;
 using route::Observation;
 
-constexpr Duration kWhenDown = 1s;
-constexpr Duration kWhenUp = 5s;
-constexpr Duration kPatience = 2s;
+constexpr Duration kSometimes = 5s;
+constexpr Duration kOften = 1s;
+constexpr Duration kPatience = 1s;
 constexpr Duration kMeeting = 3s;  // after the start
 constexpr Duration kWhenMeeting = 100ms;
 constexpr Duration kBetweenLooks = 100ms;
@@ -68,7 +68,7 @@ io::Task<> PeerProber::run() {
     for (std::uint32_t i = 0; i < sites.size(); ++i) {
       Watched& watched = watched_[sites[i].uid];
       if (catalogue->here() != domain::SiteIndex{i} && !watched.busy &&
-          watched.next <= loop_.now() && peers_.find(sites[i].name) != nullptr) {
+          is_due(*catalogue, {i}, watched) && peers_.find(sites[i].name) != nullptr) {
         watched.busy = true;
         group_.spawn(probe(catalogue, {i}));
       }
@@ -77,6 +77,25 @@ io::Task<> PeerProber::run() {
       co_return;
     }
   }
+}
+
+bool PeerProber::is_due(const Catalogue& catalogue, domain::SiteIndex site,
+                        const Watched& watched) const {
+  const Instant now = loop_.now();
+  if (!watched.asked || watched.silent || now >= watched.last + kSometimes) {
+    return true;
+  }
+  if (now < watched.last + (now < met_ ? kWhenMeeting : kOften)) {
+    return false;
+  }
+  const std::vector<domain::Endpoint>& endpoints = catalogue.snapshot().endpoints();
+  for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
+    const route::EndpointState& state = catalogue.table().state({i});
+    if (endpoints[i].site == site && (state.health() != Health::kUp || state.in_flight() > 0)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 io::Task<> PeerProber::probe(std::shared_ptr<const Catalogue> catalogue, domain::SiteIndex index) {
@@ -90,11 +109,15 @@ io::Task<> PeerProber::probe(std::shared_ptr<const Catalogue> catalogue, domain:
     co_return;  // it left the catalogue meanwhile
   }
   Watched& watched = found->second;
-  watched.busy = false;
   watched.heard = watched.heard || said.has_value();
-  const bool meeting = loop_.now() < met_;
-  const bool well = (watched.heard || !meeting) && note(*catalogue, index, said);
-  watched.next = loop_.now() + (well ? kWhenUp : meeting ? kWhenMeeting : kWhenDown);
+  if (watched.heard || loop_.now() >= met_) {
+    note(*catalogue, index, said);
+  }
+  // Two silences are enough: from the third on it is asked every second.
+  watched.silent = !said && said.error().code() == Code::kTimeout && !watched.silent;
+  watched.last = loop_.now();
+  watched.asked = true;
+  watched.busy = false;
 }
 
 Result<std::string> PeerProber::write_request(const std::string& site) {
@@ -148,12 +171,11 @@ io::Task<Result<std::string>> PeerProber::ask(const std::string& site) {
   }
 }
 
-bool PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
+void PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
                       const Result<std::string>& said) {
   const domain::Snapshot& snapshot = catalogue.snapshot();
   const Result<std::vector<PeerEndpointState>> states =
       said ? parse_peer_state(*said) : Result<std::vector<PeerEndpointState>>(fail(said.error()));
-  bool well = states.has_value();
   bool changed = false;
   for (std::uint32_t i = 0; i < snapshot.endpoints().size(); ++i) {
     const domain::Endpoint& endpoint = snapshot.endpoints()[i];
@@ -162,6 +184,9 @@ bool PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
     }
     route::EndpointState& state = catalogue.table().state({i});
     const Health before = state.health();
+    if (!states && states.error().code() == Code::kOverloaded) {
+      continue;  // it is this edge that has no connection to spare
+    }
     if (!states) {
       state.observe(states.error().code() == Code::kUnavailable ? Observation::kProbeRefused
                                                                 : Observation::kProbeFailed,
@@ -170,7 +195,6 @@ bool PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
                found != states->end()) {
       state.report(found->report, loop_.now());
     }
-    well = well && state.health() == Health::kUp;
     changed = changed || (state.health() != before && state.health() == Health::kDown);
   }
   if (changed) {
@@ -178,7 +202,6 @@ bool PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
              {{"site", snapshot[site].name},
               {"reason", states ? "its edge says that they are down" : states.error().detail()}});
   }
-  return well;
 }
 
 }  // namespace tdn::gateway

@@ -12,7 +12,7 @@ namespace {
 using codec::JsonReader;
 
 // By number of route::Health.
-constexpr std::array<std::string_view, 3> kHealth{"unknown", "up", "down"};
+constexpr std::array<std::string_view, 4> kHealth{"unknown", "up", "down", "ejected"};
 
 std::uint32_t counted(JsonReader& json) {
   return static_cast<std::uint32_t>(

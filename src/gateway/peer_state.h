@@ -2,8 +2,8 @@
 //
 //   {"endpoints":[{"uid":"…","health":"up","running":2,"waiting":0}]}
 //
-// health is "unknown", "up" or "down". So an edge knows of the endpoints of other sites, and that
-// the way there is open, also while control is away.
+// health is "unknown", "up", "down" or "ejected" (route/health.h). So an edge knows of the
+// endpoints of other sites, and that the way there is open, also while control is away.
 #pragma once
 
 #include <string>

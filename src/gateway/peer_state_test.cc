@@ -115,6 +115,45 @@ TEST_F(PeerProberTest, AnEdgeThatHangsIsNotUp) {
   EXPECT_EQ(state(frankfurt, "far").health(), Health::kDown);
 }
 
+TEST_F(PeerProberTest, SilenceUnderTrafficIsCertainWithinThreeAndAHalfSeconds) {
+  start();
+  state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
+  probe();
+  ASSERT_EQ(state(frankfurt, "far").health(), Health::kUp);
+  const auto waiting = route::InFlight::try_begin(state(frankfurt, "far"), 8);
+  // From now on Paris is a black hole; the connection to it seems open.
+  test.group.spawn(paris.peer_server->drain(Duration::zero()));
+  test.settle();
+  frankfurt.link.held = {"paris"};
+  test.advance(1s);  // the next question goes out
+  test.advance(1s);
+  EXPECT_EQ(state(frankfurt, "far").health(), Health::kUp) << "one silence may be chance";
+  test.advance(1500ms);
+  const route::HealthState found = state(frankfurt, "far").health_state();
+  EXPECT_EQ(found.health, Health::kDown);
+  EXPECT_TRUE(found.away);
+}
+
+TEST_F(PeerProberTest, AnEjectionThereIsOneHere) {
+  start();
+  for (int i = 0; i < route::kFailures; ++i) {
+    state(paris, "far").observe(route::Observation::kServerError, test.clock.now());
+  }
+  ASSERT_EQ(state(paris, "far").health(), Health::kEjected);
+  probe();
+  EXPECT_EQ(state(frankfurt, "far").health(), Health::kEjected);
+  EXPECT_FALSE(state(frankfurt, "far").health_state().away);
+}
+
+TEST_F(PeerProberTest, AnEdgeThatLacksConnectionsSaysNothingOfOthers) {
+  start();
+  state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
+  frankfurt.link.exhausted = true;
+  probe();
+  test.advance(10s);
+  EXPECT_EQ(state(frankfurt, "far").health(), Health::kUnknown);
+}
+
 TEST_F(PeerProberTest, WithoutATokenNobodyHears) {
   start();
   std::unique_ptr<io::Stream> peer = paris.peer_door->connect();

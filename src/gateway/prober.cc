@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -125,6 +126,10 @@ void Prober::look_after(const std::shared_ptr<const Catalogue>& catalogue,
   if (watched.busy || !ours) {
     return;
   }
+  // One that a request has found away since the last probe is not left so for five seconds.
+  if (catalogue->table().state(index).health() != route::Health::kUp) {
+    watched.next = std::min(watched.next, loop_.now() + kWhenDown);
+  }
   if (watched.next <= loop_.now()) {
     watched.busy = true;
     group_.spawn(probe(catalogue, index));
@@ -182,7 +187,9 @@ io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::End
   if (!status && status.error().code() == Code::kCancelled) {
     co_return;
   }
-  state.observe(observation, loop_.now());
+  if (status || status.error().code() != Code::kOverloaded) {  // else it is this edge that cannot
+    state.observe(observation, loop_.now());
+  }
   const route::Health after = state.health();
   if (after != before) {
     log_info("gateway", after == route::Health::kUp ? "endpoint is up" : "endpoint is down",

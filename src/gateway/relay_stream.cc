@@ -72,6 +72,7 @@ class StreamRelay {
     const Instant never = context.deadline();
     io::DeadlineScope usage_deadline(context, never);
     while (true) {
+      a_.exchange.set_patience(a_.gateway.patience(a_.leg, follower_.begun()));
       Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
       if (!piece) {
         co_return after_failure(std::move(piece).error(), context);
@@ -280,8 +281,26 @@ class StreamRelay {
       return Flow::kInterrupted;
     }
     timed_out_ = error.code() == Code::kTimeout;
+    // When the request's own time is over, that is not the engine's fault.
+    const bool out_of_time = timed_out_ && context.deadline() <= context.loop().now();
+    if (a_.request.answered && !out_of_time) {
+      a_.leg.broke = broken_by(error.code());
+    }
     error_.emplace(a_.gateway.upstream_error(std::move(error)));
     return Flow::kInterrupted;
+  }
+
+  static std::optional<route::Observation> broken_by(Code code) {
+    switch (code) {
+      case Code::kTimeout:
+        return route::Observation::kStalled;
+      case Code::kClosed:
+        return route::Observation::kBroken;
+      case Code::kUpstreamError:
+        return route::Observation::kServerError;
+      default:
+        return std::nullopt;
+    }
   }
 
   Flow after_write_failure(const Error& error, io::Context& context) {

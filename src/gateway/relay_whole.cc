@@ -122,6 +122,7 @@ class WholeRelay {
       // whole.
       a_.gateway.settle(a_.request, a_.leg, meter::End::kUpstreamDied);
       a_.request.client.abort();
+      a_.leg.broke = route::Observation::kBroken;
       return {};
     }
     return fail(std::move(error));

@@ -96,6 +96,9 @@ struct Request {
   Instant first_byte{};             // of the answer, zero before
   Instant last_token{};
   bool answered = false;  // something of an answer was sent
+  // Endpoints whose engine failed at it, rather than the way there: two, and the request itself is
+  // suspect.
+  int engines_failed = 0;
 
   // What spreads requests over endpoints that are equally good: of its id and of the catalogue.
   [[nodiscard]] std::uint64_t spread() const {

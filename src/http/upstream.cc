@@ -63,7 +63,10 @@ struct UpstreamConnection final : io::StreamWatcher {
 };
 
 Exchange::Exchange(Upstream& upstream, std::unique_ptr<UpstreamConnection> connection, bool reused)
-    : upstream_(upstream), connection_(std::move(connection)), reused_(reused) {
+    : upstream_(upstream),
+      connection_(std::move(connection)),
+      patience_(upstream.limits_.between_bytes),
+      reused_(reused) {
   ++upstream_.in_use_;
 }
 
@@ -126,15 +129,27 @@ std::optional<Result<std::string_view>> Exchange::take_arrived(io::Wake wake,
   return Result<std::string_view>({scratch.data(), static_cast<std::size_t>(count)});
 }
 
-io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_request) {
+io::Task<Result<const codec::ResponseHead*>> Exchange::read_head(bool to_head_request,
+                                                                 AnswerWatch* watch) {
   ByteBuffer& received = connection_->head;
   received.clear();
   codec::ResponseParser& parser = connection_->parser;
   parser = codec::ResponseParser(to_head_request);
   io::Context& context = co_await io::this_context();
-  const io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.first_byte);
+  const io::DeadlineScope whole_wait(context, context.loop().now() + upstream_.limits_.first_byte);
+  const Instant outermost = context.deadline();
+  io::DeadlineScope deadline(context, outermost);
   while (true) {
+    if (watch != nullptr) {
+      deadline.set(context.loop().now() + kLookEvery);
+    }
     const io::Wake wake = co_await connection_->stream->readable();
+    if (watch != nullptr && wake == io::Wake::kTimeout && context.loop().now() < outermost) {
+      if (Result<void> hoped = watch->look(answered_, context.loop().now()); !hoped) {
+        co_return fail(as_upstream(hoped.error(), Retry::kOtherRoute));
+      }
+      continue;
+    }
     const std::optional<Result<std::string_view>> arrived =
         take_arrived(wake, "waiting for the engine's answer");
     if (!arrived) {
@@ -194,7 +209,7 @@ io::MaybeTask<Result<Exchange::Piece>> Exchange::read_body() {
 
 io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
   io::Context& context = co_await io::this_context();
-  io::DeadlineScope deadline(context, context.loop().now() + upstream_.limits_.between_bytes);
+  io::DeadlineScope deadline(context, context.loop().now() + patience_);
   while (true) {
     const io::Wake wake = co_await connection_->stream->readable();
     const std::optional<Result<std::string_view>> arrived =
@@ -214,7 +229,7 @@ io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
       complete_ = true;
       co_return Piece(std::nullopt);
     }
-    deadline.set(context.loop().now() + upstream_.limits_.between_bytes);
+    deadline.set(context.loop().now() + patience_);
     unread_ = **arrived;
     if (std::optional<Result<Piece>> piece = decode()) {
       keep_unread();

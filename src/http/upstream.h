@@ -42,6 +42,17 @@ struct TlsEnd {
   std::string host;
 };
 
+// Whoever waits for an answer looks now and then whether it can still be hoped for.
+class AnswerWatch {
+ public:
+  // `heard`: something came from the other side already, if only an interim answer. An error ends
+  // the wait with it.
+  [[nodiscard]] virtual Result<void> look(bool heard, Instant now) = 0;
+
+ protected:
+  ~AnswerWatch() = default;
+};
+
 // One request and its answer. Movable; what was moved from may only be destroyed.
 class Exchange {
  public:
@@ -54,8 +65,10 @@ class Exchange {
   [[nodiscard]] io::MaybeTask<Result<void>> send(std::span<const io::Slice> slices);
   // The head stays valid until the exchange ends. Errors: kTimeout (`first_byte`), kClosed with the
   // same hint as above if nothing at all was received, upstream_error (not HTTP), kCancelled.
+  // A watch (borrowed) looks every kLookEvery while this waits.
   [[nodiscard]] io::Task<Result<const codec::ResponseHead*>> read_head(
-      bool to_head_request = false);
+      bool to_head_request = false, AnswerWatch* watch = nullptr);
+  static constexpr Duration kLookEvery = std::chrono::milliseconds(250);
   // The next piece of body without its framing, valid until the next suspension and followed by
   // kScratchPadding readable bytes; nullopt at the end. Errors: kTimeout (`between_bytes`), kClosed
   // (reset), upstream_error (the body broke off, or is malformed), kCancelled.
@@ -71,6 +84,8 @@ class Exchange {
 
   // The engine's answer comes in many small pieces: saves an acknowledgement per piece.
   void expect_stream();
+  // How long the body may pause from now on, instead of `between_bytes`.
+  void set_patience(Duration patience) { patience_ = patience; }
 
  private:
   friend class Upstream;
@@ -88,6 +103,7 @@ class Exchange {
   std::unique_ptr<UpstreamConnection> connection_;
   codec::BodyDecoder decoder_;
   std::string_view unread_;  // received, not yet decoded: in the connection's own memory
+  Duration patience_;
   bool reused_;
   bool answered_ = false;  // at least one byte was received
   bool complete_ = false;

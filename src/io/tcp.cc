@@ -276,19 +276,27 @@ Error refused(const Address& to, int error) {
           fmt::format("cannot connect to {}: {}", to_string(to), std::strerror(error))};  // NOLINT
 }
 
+// Nothing is said of the other side: it is this process that has no more.
+Error no_socket(const Address& to, int error) {
+  return {Code::kOverloaded,
+          fmt::format("no connection to {} can be made: {}; raise the limit of open files",
+                      to_string(to), std::strerror(error))};  // NOLINT(concurrency-mt-unsafe)
+}
+
 }  // namespace
 
 Task<Result<std::unique_ptr<Stream>>> TcpNetwork::connect(Address to) {
   const int fd =
       ::socket(to.is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    co_return fail(refused(to, errno));
+    co_return fail(no_socket(to, errno));
   }
   SocketAddress address = to_socket_address(to);
   const int failed = ::connect(fd, address.get(), address.size) == 0 ? 0 : errno;
   if (failed != 0 && failed != EINPROGRESS) {
     ::close(fd);
-    co_return fail(refused(to, failed));
+    co_return fail(failed == EADDRNOTAVAIL || failed == EAGAIN ? no_socket(to, failed)
+                                                               : refused(to, failed));
   }
   auto stream = std::make_unique<TcpStream>(poller_, fd, failed == 0);
   if (failed == EINPROGRESS) {

@@ -17,7 +17,7 @@ using codec::JsonWriter;
 constexpr std::size_t kLongestRecord = 65'536;
 constexpr std::size_t kLengthBytes = 4;
 
-constexpr std::array<std::string_view, 3> kHealths = {"unknown", "up", "down"};
+constexpr std::array<std::string_view, 4> kHealths = {"unknown", "up", "down", "ejected"};
 
 struct FaultInfo {
   std::string_view name;

@@ -35,7 +35,7 @@ struct ProtocolRange {
   }
 };
 
-enum class EndpointHealth : std::uint8_t { kUnknown, kUp, kDown };
+enum class EndpointHealth : std::uint8_t { kUnknown, kUp, kDown, kEjected };
 [[nodiscard]] std::string_view to_string(EndpointHealth health);
 [[nodiscard]] std::optional<EndpointHealth> parse_endpoint_health(std::string_view text);
 

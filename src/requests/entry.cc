@@ -21,6 +21,8 @@ constexpr std::size_t kFactsFields = 23;
 constexpr std::size_t kWorkFields = 6;
 
 enum FactFlags : std::uint64_t { kComparable = 1, kRelayed = 2, kKeepsData = 4 };
+// Above the flags: percent of its slots that the endpoint is not trusted with.
+constexpr unsigned kFlagBits = 3;
 
 // Numbers one behind the other, each checked against its type.
 class Fields {
@@ -115,7 +117,8 @@ void write(CborWriter& out, const route::Facts& facts) {
   out.array(kFactsFields);
   out.uint(static_cast<std::uint64_t>(facts.exclusion));
   out.uint((facts.comparable ? kComparable : 0) | (facts.relayed ? kRelayed : 0) |
-           (facts.keeps_data ? kKeepsData : 0));
+           (facts.keeps_data ? kKeepsData : 0) |
+           std::uint64_t{100U - std::min<unsigned>(facts.trust, 100)} << kFlagBits);
   visit_numbers(facts, [&out](std::uint64_t number) { out.uint(number); });
 }
 
@@ -123,8 +126,9 @@ void read(CborReader& in, route::Facts& facts) {
   Fields fields(in);
   fields.expect(kFactsFields);
   fields.read_enum(facts.exclusion, route::kExclusions);
-  std::uint8_t flags = 0;
-  fields.read_enum(flags, 8);
+  std::uint16_t flags = 0;
+  fields.read_enum(flags, std::size_t{101} << kFlagBits);
+  facts.trust = static_cast<std::uint8_t>(100 - (flags >> kFlagBits));
   facts.comparable = (flags & kComparable) != 0;
   facts.relayed = (flags & kRelayed) != 0;
   facts.keeps_data = (flags & kKeepsData) != 0;

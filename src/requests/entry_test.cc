@@ -22,6 +22,7 @@ route::Facts any_facts(std::uint32_t index) {
   facts.comparable = number(2) == 0;
   facts.relayed = number(2) == 0;
   facts.keeps_data = number(2) == 0;
+  facts.trust = static_cast<std::uint8_t>(number(101));
   facts.tag = *rc::gen::arbitrary<std::uint32_t>();
   facts.client_us = number(50'000);
   facts.site_us = number(4) * 10'000;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace tdn::route {
 namespace {
@@ -59,22 +60,109 @@ void fill_cached(const CacheHits& hits, const EndpointState& state, std::uint32_
   }
 }
 
-// What the endpoint's condition says, once nothing else does.
-Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, Instant now,
-                       Facts& facts) {
-  if (state.trouble() != Trouble::kNone) {
-    return state.trouble() == Trouble::kCredential ? Exclusion::kCredential
-                                                   : Exclusion::kCertificate;
-  }
-  if (state.health() == Health::kDown) {
-    return Exclusion::kDown;
-  }
+// Of one that could serve, what keeps it from that just now.
+Exclusion room_at(const EndpointState& state, std::uint32_t concurrency, Instant now,
+                  Facts& facts) {
   if (now < state.paused_until()) {
     facts.pause_ms = ms_between(now, state.paused_until() + 999us);
     return Exclusion::kPaused;
   }
   return facts.own >= concurrency ? Exclusion::kFull : Exclusion::kNone;
 }
+
+// What the endpoint's condition says, once nothing else does.
+Exclusion condition_of(const EndpointState& state, std::uint32_t concurrency, Requester who,
+                       Instant now, Facts& facts) {
+  if (state.trouble() != Trouble::kNone) {
+    return state.trouble() == Trouble::kCredential ? Exclusion::kCredential
+                                                   : Exclusion::kCertificate;
+  }
+  const HealthState health = state.health_state();
+  if (health.health == Health::kDown) {
+    return Exclusion::kDown;
+  }
+  if (health.health == Health::kEjected || state.shuns(who, now)) {
+    return Exclusion::kEjected;
+  }
+  facts.trust = trust(health, now);
+  return room_at(state, concurrency, now, facts);
+}
+
+// Puts those back that are ejected beyond a third, the least bad first.
+class Readmission {
+ public:
+  Readmission(const Table& table, Instant now, Scratch& scratch)
+      : table_(table), now_(now), scratch_(scratch) {}
+
+  void run() {
+    count();
+    if (ejected_ == 0) {
+      return;
+    }
+    std::uint32_t wanted = ejected_ - std::min(ejected_, serving_ / kShare);
+    for (std::size_t falls = 0; falls < by_falls_.size() && wanted > 0; ++falls) {
+      wanted -= readmit(falls, std::min(wanted, by_falls_[falls]));
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kShare = 3;
+  // Behind every preference, of which there are fewer.
+  static constexpr std::uint8_t kLast = 128;
+
+  [[nodiscard]] std::size_t falls_of(const Facts& facts) const {
+    return std::min<std::size_t>(table_.state(facts.endpoint).health_state().falls,
+                                 kMostDoublings + 1);
+  }
+
+  void count() {
+    for (const Facts& facts : scratch_) {
+      switch (facts.exclusion) {
+        case Exclusion::kEjected:
+          ++ejected_;
+          ++serving_;
+          ++by_falls_[falls_of(facts)];
+          break;
+        case Exclusion::kNone:
+          room_ = room_ || crowd(facts).requests < std::uint64_t{facts.slots} << 10U;
+          [[fallthrough]];
+        case Exclusion::kPaused:
+        case Exclusion::kFull:
+          ++serving_;
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  std::uint32_t readmit(std::size_t falls, std::uint32_t wanted) {
+    std::uint32_t left = wanted;
+    for (Facts& facts : scratch_) {
+      if (left == 0) {
+        break;
+      }
+      if (facts.exclusion != Exclusion::kEjected || falls_of(facts) != falls) {
+        continue;
+      }
+      --left;
+      facts.trust = 0;
+      facts.rank = static_cast<std::uint8_t>(
+          room_ ? std::min<std::uint32_t>(facts.rank + kLast, UINT8_MAX) : facts.rank);
+      facts.exclusion = room_at(table_.state(facts.endpoint),
+                                table_.snapshot()[facts.endpoint].concurrency, now_, facts);
+    }
+    return wanted;
+  }
+
+  const Table& table_;
+  const Instant now_;
+  Scratch& scratch_;
+  std::uint32_t ejected_ = 0;
+  std::uint32_t serving_ = 0;  // not certainly away
+  bool room_ = false;          // at a sound one
+  std::array<std::uint32_t, kMostDoublings + 2> by_falls_{};
+};
 
 const domain::Outcome& policy_of(const Table& table, const Request& request) {
   return request.policy != nullptr
@@ -117,6 +205,8 @@ void gather(const Table& table, const Request& request, Scratch& scratch) {
   const domain::Model& model = snapshot[request.model];
   const domain::Outcome& policy = policy_of(table, request);
   const std::span<const Facts> row = table.endpoints_of(request.model);
+  const Requester who =
+      request.key == nullptr ? kNobody : requester_of(snapshot[request.key->tenant].uid);
   scratch.assign(row.begin(), row.end());
   for (Facts& facts : scratch) {
     const EndpointState& state = table.state(facts.endpoint);
@@ -142,8 +232,9 @@ void gather(const Table& table, const Request& request, Scratch& scratch) {
         std::ranges::find(request.tried, facts.endpoint) != request.tried.end() ||
         std::ranges::find(request.tried_sites, facts.site) != request.tried_sites.end();
     facts.exclusion =
-        tried ? Exclusion::kTried : condition_of(state, concurrency, request.now, facts);
+        tried ? Exclusion::kTried : condition_of(state, concurrency, who, request.now, facts);
   }
+  Readmission(table, request.now, scratch).run();
 }
 
 Decision choose(const Table& table, const Request& request, Scratch& scratch) {

@@ -3,6 +3,12 @@
 // policy's sites, the state of the site, what the request's `provider` wants, what this request has
 // tried already, the endpoint's health, its pause, its room.
 //
+// Of those that could serve, at most a third is kept ejected: beyond that the least bad ones, those
+// that fell least often, are candidates after all (`Facts::trust` 0), so that a rule that judges
+// wrongly costs no more than that, and no request is refused for ejections alone. They go last
+// while a sound one has room. That is panic inside the fence: what the filters before took away
+// stays away, and what is down is certain. (Envoy: panic threshold.)
+//
 // Pure: the time comes in, nothing is counted here (`InFlight` in endpoint_state.h counts).
 #pragma once
 

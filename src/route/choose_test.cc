@@ -54,7 +54,7 @@ class ChooseTest : public testing::Test {
             .model = {0},
             .client = {},
             .tried = tried_,
-            .now = kNow,
+            .now = now_,
             .work = usual_work(*table_, {0}, objective_of(table_->snapshot().keys()[0]), bytes_, 0),
             .preferences = preferences_ ? &*preferences_ : nullptr,
             .client_at = {},
@@ -104,6 +104,7 @@ class ChooseTest : public testing::Test {
   std::optional<Preferences> preferences_;
   CacheHits cached_;
   std::uint64_t bytes_ = 4'000;
+  Instant now_ = kNow;
   Scratch scratch_;
 };
 
@@ -319,6 +320,79 @@ TEST_F(ChooseTest, SkipsWhatIsDownPausedFullOrTried) {
   EXPECT_EQ(choose().reason, Reason::kFailover);
 }
 
+void eject(EndpointState& state, int falls = 1) {
+  for (int i = 0; i < falls; ++i) {
+    state.observe(Observation::kProbeAnswered, kNow - 30min + i * 40s);
+    for (int failure = 0; failure < kFailures; ++failure) {
+      state.observe(Observation::kServerError, kNow - 30min + i * 40s);
+    }
+  }
+  ASSERT_EQ(state.health(), Health::kEjected);
+  ASSERT_EQ(state.health_state().falls, falls);
+}
+
+TEST_F(ChooseTest, AnEjectedEndpointIsOut) {
+  eject(state("f"));
+  EXPECT_THAT(order(), ElementsAre("b", "p", "o"));
+  EXPECT_EQ(choose().reason, Reason::kFailover);
+  EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
+}
+
+TEST_F(ChooseTest, AtMostAThirdIsKeptEjectedAndTheLeastBadComeBackLast) {
+  eject(state("f"), 3);
+  eject(state("b"), 1);
+  // Two of four: one may be out, that which fell more often.
+  EXPECT_THAT(order(), ElementsAre("p", "o", "b"));
+  EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
+  occupy("p", 8);
+  occupy("o", 8);
+  EXPECT_THAT(order(), ElementsAre("b"));
+  eject(state("p"));
+  eject(state("o"));
+  requests_.clear();
+  EXPECT_THAT(order(), ElementsAre("b", "p", "o")) << "panic: by their scores";
+}
+
+TEST_F(ChooseTest, TheOnlyOneIsTriedEvenIfItIsEjected) {
+  for (const char* const name : {"b", "o", "p"}) {
+    state(name).observe(Observation::kRefused, kNow);
+  }
+  eject(state("f"));
+  EXPECT_THAT(order(), ElementsAre("f"));
+}
+
+TEST_F(ChooseTest, PanicStaysInsideTheFence) {
+  require({"north"});
+  eject(state("o"));
+  EXPECT_THAT(order(), ElementsAre("o"));
+  state("o").observe(Observation::kRefused, kNow);
+  EXPECT_TRUE(order().empty()) << "what is down is down";
+}
+
+TEST_F(ChooseTest, WhatOneTenantBrokeIsOutForThatTenantAlone) {
+  const Requester who = requester_of(table_->snapshot().tenants()[0].uid);
+  for (int i = 0; i < kFailures; ++i) {
+    state("f").observe(Observation::kServerError, kNow, who);
+  }
+  EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
+  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
+  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
+  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
+  EXPECT_EQ(exclusion("b"), Exclusion::kNone);
+}
+
+TEST_F(ChooseTest, WhatComesBackGetsOneRequestFirst) {
+  state("f").observe(Observation::kProbeAnswered, kNow - 30min);
+  state("f").observe(Observation::kRefused, kNow - 1s);
+  state("f").observe(Observation::kProbeAnswered, kNow);
+  warm();
+  EXPECT_EQ(order().front(), "f");
+  occupy("f", 1);
+  EXPECT_NE(order().front(), "f") << "one of its eight slots is trusted";
+  now_ = kNow + kSlowStart;
+  EXPECT_EQ(order().front(), "f");
+}
+
 TEST_F(ChooseTest, SitesOutOfServiceGetNoNewRequests) {
   all_.sites[1].spec.state = domain::SiteState::kCordoned;
   all_.sites[0].spec.state = domain::SiteState::kDraining;
@@ -458,6 +532,9 @@ RandomWorld any_world() {
   world.table = Table::create(compile(all), {*rc::gen::inRange(0U, 4U)}, nullptr);
   for (std::uint32_t i = 0; i < all.endpoints.size(); ++i) {
     EndpointState& state = world.table->state({i});
+    if (*rc::gen::inRange(0, 3) == 0) {
+      eject(state, *rc::gen::inRange(1, 5));
+    }
     if (*rc::gen::inRange(0, 4) == 0) {
       state.observe(Observation::kRefused, kNow);
     }
@@ -512,8 +589,9 @@ TEST(ChooseProperty, OnlyPermittedHealthyEndpointsWithRoomAreEverCandidates) {
       if (request.preferences != nullptr) {
         request.preferences->apply(snapshot.models()[0], wish);
       }
+      const bool kept_ejected = decision.all[i].exclusion == Exclusion::kEjected;
       const bool good =
-          inside && wish.exclusion == Exclusion::kNone &&
+          !kept_ejected && inside && wish.exclusion == Exclusion::kNone &&
           snapshot[e.site].state == domain::SiteState::kActive && state.health() != Health::kDown &&
           state.paused_until() <= kNow && state.in_flight() < e.concurrency &&
           std::count(world.tried.begin(), world.tried.end(), domain::EndpointIndex{i}) == 0;
@@ -527,6 +605,38 @@ TEST(ChooseProperty, OnlyPermittedHealthyEndpointsWithRoomAreEverCandidates) {
       RC_ASSERT((decision.refusal == Code::kPolicyDenied) == !permitted);
     }
     RC_ASSERT(decision.all.size() == snapshot.endpoints().size());
+  }));
+}
+
+TEST(ChooseProperty, AtMostAThirdOfWhatCouldServeIsKeptEjected) {
+  EXPECT_TRUE(rc::check("the least bad come back, and none from outside the fence", [] {
+    const RandomWorld world = any_world();
+    const Request request = world.request();
+    Scratch scratch;
+    const Decision decision = choose(*world.table, request, scratch);
+    const auto falls = [&](const Facts& facts) {
+      return world.table->state(facts.endpoint).health_state().falls;
+    };
+    std::size_t serving = 0;
+    std::size_t kept = 0;
+    int least_kept = 1'000;
+    int most_back = 0;
+    for (const Facts& facts : decision.all) {
+      const bool could = facts.exclusion == Exclusion::kNone ||
+                         facts.exclusion == Exclusion::kPaused ||
+                         facts.exclusion == Exclusion::kFull;
+      serving += could || facts.exclusion == Exclusion::kEjected ? 1U : 0U;
+      if (facts.exclusion == Exclusion::kEjected) {
+        ++kept;
+        least_kept = std::min<int>(least_kept, falls(facts));
+      } else if (facts.trust == 0) {
+        RC_ASSERT(could);
+        RC_ASSERT(decision.policy->sites.contains(facts.site));
+        most_back = std::max<int>(most_back, falls(facts));
+      }
+    }
+    RC_ASSERT(kept <= serving / 3);
+    RC_ASSERT(most_back == 0 || most_back <= least_kept);
   }));
 }
 

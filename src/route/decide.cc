@@ -60,6 +60,8 @@ Reason advantage(const Work& work, const Facts& chosen, const Facts& other) {
       return Reason::kSpeed;
     case Term::kCache:
       return Reason::kCache;
+    case Term::kRecovery:
+      return Reason::kFailover;
     case Term::kClient:
     case Term::kNetwork:
     case Term::kSetup:
@@ -75,6 +77,9 @@ Reason reason_against(const Work& work, const Facts& chosen, const Facts& other)
   }
   switch (other.exclusion) {
     case Exclusion::kNone:
+      if (other.trust == 0) {
+        return Reason::kFailover;
+      }
       return chosen.rank < other.rank ? Reason::kPreference : advantage(work, chosen, other);
     case Exclusion::kFull:
     case Exclusion::kPaused:

@@ -23,7 +23,7 @@ enum class Reason : std::uint8_t {
   kNearest = 2,     // none permitted is nearer
   kLoad = 3,        // a nearer one is busier or full
   kCost = 4,        // a nearer one is dearer
-  kFailover = 5,    // a nearer one is down, or this request failed there
+  kFailover = 5,    // a nearer one is down, ejected or just back, or this request failed there
   kCache = 6,       // it has the conversation's beginning in its cache
   kSpeed = 7,       // a nearer one is slower
   kPreference = 8,  // the request's `provider` says so

@@ -6,27 +6,120 @@
 namespace tdn::route {
 namespace {
 
-// health 2 bits | failures 4 | probe failures 4 | falls 4 | hold in milliseconds since boot 50.
-constexpr int kHoldBits = 14;
-
 std::int64_t milliseconds(Instant instant) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(instant).count();
 }
 
-std::uint64_t pack(const HealthState& state) {
-  return static_cast<std::uint64_t>(state.health) | std::uint64_t{state.failures} << 2 |
-         std::uint64_t{state.probe_failures} << 6 | std::uint64_t{state.falls} << 10 |
-         static_cast<std::uint64_t>(milliseconds(state.hold)) << kHoldBits;
+// From the lowest bit: each field behind the one before, so many bits wide.
+class Packing {
+ public:
+  void put(std::uint64_t value, unsigned bits) {
+    word_ |= value << at_;
+    at_ += bits;
+  }
+  [[nodiscard]] std::uint64_t word() const { return word_; }
+
+ private:
+  std::uint64_t word_ = 0;
+  unsigned at_ = 0;
+};
+
+class Unpacking {
+ public:
+  explicit Unpacking(std::uint64_t word) : word_(word) {}
+  std::uint64_t take(unsigned bits) {
+    const std::uint64_t value = word_ & ((std::uint64_t{1} << bits) - 1);
+    word_ >>= bits;
+    return value;
+  }
+  std::uint8_t count(unsigned bits) { return static_cast<std::uint8_t>(take(bits)); }
+  Instant instant(unsigned bits) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(take(bits)));
+  }
+
+ private:
+  std::uint64_t word_;
+};
+
+std::uint64_t bits_of(Instant instant) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(milliseconds(instant), 0));
 }
 
-HealthState unpack(std::uint64_t bits) {
+// Of milliseconds since boot: 139 years; two.
+constexpr unsigned kInstantBits = 42;
+constexpr unsigned kWindowBits = 36;
+
+std::uint64_t pack(const HealthState& state) {
+  Packing out;
+  out.put(static_cast<std::uint64_t>(state.health), 2);
+  out.put(state.away ? 1 : 0, 1);
+  out.put(state.was_up ? 1 : 0, 1);
+  out.put(state.several ? 1 : 0, 1);
+  out.put(state.failures, 2);
+  out.put(state.probe_failures, 2);
+  out.put(state.falls, 3);
+  out.put(state.who, kRequesterBits);
+  out.put(bits_of(state.since), kInstantBits);
+  return out.word();
+}
+
+HealthState unpack(std::uint64_t word) {
+  Unpacking in(word);
   HealthState state;
-  state.health = static_cast<Health>(bits & 3);
-  state.failures = static_cast<std::uint8_t>(bits >> 2 & 15);
-  state.probe_failures = static_cast<std::uint8_t>(bits >> 6 & 15);
-  state.falls = static_cast<std::uint8_t>(bits >> 10 & 15);
-  state.hold = std::chrono::milliseconds(static_cast<std::int64_t>(bits >> kHoldBits));
+  state.health = static_cast<Health>(in.take(2));
+  state.away = in.take(1) != 0;
+  state.was_up = in.take(1) != 0;
+  state.several = in.take(1) != 0;
+  state.failures = in.count(2);
+  state.probe_failures = in.count(2);
+  state.falls = in.count(3);
+  state.who = static_cast<Requester>(in.take(kRequesterBits));
+  state.since = in.instant(kInstantBits);
   return state;
+}
+
+std::uint64_t pack(const FailureWindow& window) {
+  Packing out;
+  out.put(window.answered, 8);
+  out.put(window.failed, 8);
+  out.put(window.several ? 1 : 0, 1);
+  out.put(window.who, kRequesterBits);
+  out.put(bits_of(window.begin) & ((std::uint64_t{1} << kWindowBits) - 1), kWindowBits);
+  return out.word();
+}
+
+FailureWindow unpack_window(std::uint64_t word) {
+  Unpacking in(word);
+  FailureWindow window;
+  window.answered = in.count(8);
+  window.failed = in.count(8);
+  window.several = in.take(1) != 0;
+  window.who = static_cast<Requester>(in.take(kRequesterBits));
+  window.begin = in.instant(kWindowBits);
+  return window;
+}
+
+struct Shunned {
+  Requester who = kNobody;
+  std::uint8_t times = 0;
+  Instant until{};
+};
+
+std::uint64_t pack(const Shunned& shunned) {
+  Packing out;
+  out.put(shunned.who, kRequesterBits);
+  out.put(shunned.times, 3);
+  out.put(bits_of(shunned.until), kInstantBits);
+  return out.word();
+}
+
+Shunned unpack_shunned(std::uint64_t word) {
+  Unpacking in(word);
+  Shunned shunned;
+  shunned.who = static_cast<Requester>(in.take(kRequesterBits));
+  shunned.times = in.count(3);
+  shunned.until = in.instant(kInstantBits);
+  return shunned;
 }
 
 // when in milliseconds since boot 38 (8 years) | running 13 | waiting 13. Zero: no report; a
@@ -62,20 +155,76 @@ bool is_failure(Observation observation) {
 
 }  // namespace
 
-void EndpointState::observe(Observation observation, Instant now) {
+template <class Change>
+HealthState EndpointState::change_health(const Change& change) {
   std::uint64_t bits = health_.load(std::memory_order_relaxed);
   while (true) {
-    const std::uint64_t next = pack(after(unpack(bits), observation, now));
+    const HealthState next = change(unpack(bits));
+    const std::uint64_t next_bits = pack(next);
     // The usual case changes nothing and writes nothing, so shards do not fight for the line.
-    if (next == bits || health_.compare_exchange_weak(bits, next, std::memory_order_relaxed)) {
-      break;
+    if (next_bits == bits ||
+        health_.compare_exchange_weak(bits, next_bits, std::memory_order_relaxed)) {
+      return next;
     }
+  }
+}
+
+void EndpointState::observe(Observation observation, Instant now, Requester who) {
+  const HealthState next =
+      change_health([&](const HealthState& state) { return after(state, observation, now, who); });
+  const bool failed_request = is_failed_request(observation);
+  if (failed_request || observation == Observation::kAnswered) {
+    count(failed_request, now, who);
+  }
+  if (failed_request && blames_one(next)) {
+    shun(next.who, now);
   }
   if (is_failure(observation)) {
     last_failure_.store(static_cast<std::uint64_t>(milliseconds(now)) << 4 |
                             (static_cast<std::uint64_t>(observation) + 1),
                         std::memory_order_relaxed);
   }
+}
+
+// Two shards that count at once may lose one of theirs, which a share can bear.
+void EndpointState::count(bool failed, Instant now, Requester who) {
+  const std::uint64_t before = window_.load(std::memory_order_relaxed);
+  if (before == 0 && !failed) {
+    return;
+  }
+  const FailureWindow window = after(unpack_window(before), failed, now, who);
+  if (!ejects(window)) {
+    window_.store(window.failed == 0 ? 0 : pack(window), std::memory_order_relaxed);
+    return;
+  }
+  window_.store(0, std::memory_order_relaxed);
+  change_health([now](const HealthState& state) { return ejected(state, now); });
+}
+
+void EndpointState::shun(Requester who, Instant now) {
+  const Shunned before = unpack_shunned(shunned_.load(std::memory_order_relaxed));
+  Shunned next{who, 0, {}};
+  if (before.who == who && now < before.until) {
+    return;
+  }
+  if (before.who == who && now < before.until + kForgiveness) {
+    next.times = static_cast<std::uint8_t>(std::min<int>(before.times + 1, kMostDoublings));
+  }
+  next.until = now + kFirstHold * (1 << next.times);
+  shunned_.store(pack(next), std::memory_order_relaxed);
+}
+
+bool EndpointState::shuns(Requester who, Instant now) const {
+  const std::uint64_t bits = shunned_.load(std::memory_order_relaxed);
+  if (bits == 0 || who == kNobody) {
+    return false;
+  }
+  const Shunned shunned = unpack_shunned(bits);
+  return shunned.who == who && now < shunned.until;
+}
+
+HealthState EndpointState::health_state() const {
+  return unpack(health_.load(std::memory_order_relaxed));
 }
 
 Health EndpointState::health() const {
@@ -101,9 +250,18 @@ void EndpointState::report(const EndpointReport& report, Instant measured, Insta
     reported_decode_us_.store(std::min(report.decode_us_per_token, kSlowestDecodeUs),
                               std::memory_order_relaxed);
   }
-  if (report.health != Health::kUnknown) {
-    observe(report.health == Health::kUp ? Observation::kProbeAnswered : Observation::kProbeRefused,
-            now);
+  switch (report.health) {
+    case Health::kUnknown:
+      break;
+    case Health::kUp:
+      observe(Observation::kProbeAnswered, now);
+      break;
+    case Health::kDown:
+      observe(Observation::kToldDown, now);
+      break;
+    case Health::kEjected:
+      observe(Observation::kToldEjected, now);
+      break;
   }
 }
 

@@ -23,7 +23,7 @@ struct EndpointReport {
   std::uint32_t slots = 0;    // requests that are generated together; 0: not known
   std::uint32_t prefill_ns_per_token = 0;
   std::uint32_t decode_us_per_token = 0;  // between two tokens of one answer
-  // Of an endpoint that this edge does not probe itself: counts as a probe. Unknown: says nothing.
+  // Of an endpoint that this edge does not probe itself, by its own edge. Unknown: says nothing.
   Health health = Health::kUnknown;
 };
 
@@ -50,8 +50,14 @@ class alignas(64) EndpointState {
   static constexpr std::uint32_t kSlowestPrefillNs = 1'000'000'000;
   static constexpr std::uint32_t kSlowestDecodeUs = 60'000'000;
 
-  void observe(Observation observation, Instant now);
+  // `who`: whose request it was that failed, for what fails at the engine (health.h).
+  void observe(Observation observation, Instant now, Requester who = kNobody);
   [[nodiscard]] Health health() const;
+  // All of it, for a decision or an operator.
+  [[nodiscard]] HealthState health_state() const;
+  // Requests of this tenant alone failed there: it is not for them, until later. One tenant at a
+  // time is remembered.
+  [[nodiscard]] bool shuns(Requester who, Instant now) const;
 
   // `measured` is when the report was true: now less the age that came with it. A report older than
   // the last one changes nothing.
@@ -108,9 +114,14 @@ class alignas(64) EndpointState {
 
  private:
   friend class InFlight;
+  void count(bool failed, Instant now, Requester who);
+  void shun(Requester who, Instant now);
+  template <class Change>
+  HealthState change_health(const Change& change);
 
   // What a decision reads comes first and together.
-  std::atomic<std::uint64_t> health_{0};  // a packed HealthState
+  std::atomic<std::uint64_t> health_{0};   // a packed HealthState
+  std::atomic<std::uint64_t> shunned_{0};  // packed: until when, how often, who
   std::atomic<std::uint32_t> in_flight_{0};
   std::atomic<std::uint32_t> pending_tokens_{0};
   std::atomic<std::int64_t> paused_until_{0};
@@ -126,6 +137,7 @@ class alignas(64) EndpointState {
   std::atomic<std::uint32_t> first_token_us_{0};
   std::atomic<bool> tells_cache_{false};
   std::atomic<Trouble> trouble_{Trouble::kNone};
+  std::atomic<std::uint64_t> window_{0};        // a packed FailureWindow; zero while none failed
   std::atomic<std::uint64_t> last_failure_{0};  // milliseconds since boot · 16 + observation + 1
 };
 

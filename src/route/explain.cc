@@ -165,7 +165,8 @@ std::string_view meaning(Exclusion exclusion) {
       "it asked for a pause",
       "as many requests are under way there as it takes",
       "the key that it wants cannot be read at its edge, whose log names the file or variable",
-      "its certificate is not accepted, and the log of its edge says why"};
+      "its certificate is not accepted, and the log of its edge says why",
+      "requests failed there: it is ejected for a while"};
   return kSentences[static_cast<std::size_t>(exclusion)];
 }
 
@@ -176,7 +177,7 @@ std::string_view meaning(Reason reason) {
       "none that is permitted is nearer",
       "a nearer one is busier",
       "a nearer one is dearer",
-      "a nearer one is down, or the request failed there",
+      "a nearer one is down, ejected or just back, or the request failed there",
       "it has the conversation's beginning in its cache",
       "a nearer one is slower",
       "the request's `provider` wants it so"};

@@ -122,6 +122,7 @@ class JsonExplanation {
     number("decodeUsPerToken", facts.decode_us);
     number("cachedTokens", facts.cached_tokens);
     json_.key("costPico").string(std::to_string(money_pico(*told_.work, facts)));
+    number("trustPercent", facts.trust);
     json_.key("keepsData").boolean(facts.keeps_data);
     json_.key("relayed").boolean(facts.relayed);
     json_.end_object();

@@ -99,12 +99,12 @@ TEST(Explain, AsJsonForPrograms) {
       R"("work":{"bodyBytes":4000,"inputTokens":1000,"outputTokens":100,"usualInputTokens":500,"usualOutputTokens":200},)"
       R"("chosen":{"site":"frankfurt","endpoint":"f1","reason":"only","scoreUs":175000},"refusal":null,"runnerUp":null,"candidates":[)"
       R"({"site":"frankfurt","endpoint":"f1","excluded":null,"rank":0,"scoreUs":175000,"termsUs":{"client":0,"network":0,"setup":0,"queue":0,)"
-      R"("prefill":50000,"cache":0,"batch":0,"stall":5000,"decode":0,"price":120000,"spread":0},)"
+      R"("prefill":50000,"cache":0,"batch":0,"stall":5000,"decode":0,"price":120000,"spread":0,"recovery":0},)"
       R"("known":{"roundTripUs":0,"slots":4,"inFlight":1,"pendingTokens":0,"running":0,"waiting":0,"reportAgeMs":0,"requestsAssumed":1,)"
-      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","keepsData":false,"relayed":false}},)"
+      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}},)"
       R"({"site":"ashburn","endpoint":"a1","excluded":"policy","why":"its site is outside what policy allows",)"
       R"("known":{"roundTripUs":98000,"slots":4,"inFlight":0,"pendingTokens":0,"running":0,"waiting":0,"reportAgeMs":0,"requestsAssumed":0,)"
-      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","keepsData":false,"relayed":false}}],)"
+      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}}],)"
       R"("flips":[]})");
 }
 

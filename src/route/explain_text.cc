@@ -50,6 +50,7 @@ class TextExplanation {
     verdict();
     scores();
     known();
+    recovering();
     excluded();
     flips();
     if (told_.recorded) {
@@ -161,6 +162,26 @@ class TextExplanation {
     }
     out_ += '\n';
     columns.print(out_);
+  }
+
+  void recovering() {
+    bool first = true;
+    for (const std::size_t i : eligible()) {
+      const Facts& facts = told_.facts[i];
+      if (facts.trust >= 100) {
+        continue;
+      }
+      out_ += first ? "\nNot yet trusted as before\n" : "";
+      first = false;
+      const std::string name = told_.places[i].name();
+      out_ += facts.trust == 0
+                  ? fmt::format(
+                        "  {}: ejected, but needed: more than a third of those permitted "
+                        "are; it goes last while another has room\n",
+                        name)
+                  : fmt::format("  {}: came back lately, counted with {} % of its {} slots\n", name,
+                                facts.trust, facts.slots);
+    }
   }
 
   void excluded() {

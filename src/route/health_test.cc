@@ -36,9 +36,9 @@ TEST(Health, AProbeBringsBackWhatRefusedConnections) {
   EXPECT_EQ(after_all({kRefused, kAnswered}).health, Health::kDown);  // a late answer does not
 }
 
-TEST(Health, ThreeFailuresInARowAreDown) {
+TEST(Health, ThreeFailuresInARowEject) {
   EXPECT_EQ(after_all({kServerError, kTimedOut}).health, Health::kUnknown);
-  EXPECT_EQ(after_all({kServerError, kTimedOut, kBroken}).health, Health::kDown);
+  EXPECT_EQ(after_all({kServerError, kTimedOut, kBroken}).health, Health::kEjected);
   EXPECT_EQ(after_all({kServerError, kTimedOut, kAnswered, kBroken, kBroken}).health, Health::kUp);
 }
 
@@ -46,7 +46,90 @@ TEST(Health, ProbesDoNotExcuseFailingRequests) {
   EXPECT_EQ(after_all({kAnswered, kServerError, kProbeAnswered, kServerError, kProbeAnswered,
                        kServerError})
                 .health,
-            Health::kDown);
+            Health::kEjected);
+}
+
+HealthState after_each_by(std::initializer_list<Requester> tenants, HealthState state = {}) {
+  for (const Requester tenant : tenants) {
+    state = after(state, kServerError, kStart, tenant);
+  }
+  return state;
+}
+
+TEST(Health, OneTenantAloneTakesNothingFromOthers) {
+  const HealthState alone = after_each_by({7, 7, 7, 7, 7, 7});
+  EXPECT_EQ(alone.health, Health::kUnknown);
+  EXPECT_TRUE(blames_one(alone));
+  EXPECT_FALSE(blames_one(after_each_by({7, 7})));
+}
+
+TEST(Health, TwoTenantsAreEnough) {
+  EXPECT_EQ(after_each_by({7, 7, 8}).health, Health::kEjected);
+  EXPECT_EQ(after_each_by({7, 8, 7}).health, Health::kEjected);
+  EXPECT_EQ(after_each_by({7, 8}).health, Health::kUnknown);
+}
+
+TEST(Health, OneTenantsFailuresCountWithAFailedProbe) {
+  EXPECT_EQ(after(after_each_by({7, 7, 7}), kProbeFailed, kStart).health, Health::kEjected);
+  EXPECT_EQ(after_each_by({7, 7, 7}, after_all({kProbeAnswered, kProbeFailed})).health,
+            Health::kEjected);
+}
+
+TEST(Health, AnAnswerForgetsWhoFailedBefore) {
+  HealthState state = after(after_each_by({7, 7}), kAnswered, kStart, 8);
+  state = after_each_by({8, 8, 8}, state);
+  EXPECT_EQ(state.health, Health::kUp);
+  EXPECT_TRUE(blames_one(state));
+}
+
+TEST(Health, TheWaySpeaksForItself) {
+  for (const Observation observation : {kRefused, kProbeRefused}) {
+    const HealthState state = after(after_all({kAnswered}), observation, kStart, 7);
+    EXPECT_EQ(state.health, Health::kDown);
+    EXPECT_TRUE(state.away);
+  }
+  const HealthState told = after_all({kAnswered, kToldDown});
+  EXPECT_EQ(told.health, Health::kDown);
+  EXPECT_FALSE(told.away) << "its edge answers";
+  EXPECT_TRUE(after_all({kAnswered, kProbeFailed, kProbeFailed}).away);
+}
+
+TEST(Health, WhatComesBackIsTrustedLittleByLittle) {
+  HealthState state = after_all({kAnswered, kRefused});
+  EXPECT_EQ(trust(state, kStart), 100) << "down: no question of trust";
+  state = after(state, kProbeAnswered, kStart);
+  EXPECT_EQ(trust(state, kStart), kSlowStartPercent);
+  EXPECT_EQ(trust(state, kStart + kSlowStart / 2), 55);
+  EXPECT_EQ(trust(state, kStart + kSlowStart), 100);
+  EXPECT_EQ(trust(after_all({kRefused, kProbeAnswered}), kStart), 100)
+      << "it starts for the first time";
+}
+
+FailureWindow window_of(int answered, int failed, Requester who) {
+  FailureWindow window;
+  window = after(window, true, kStart, 1);
+  for (int i = 0; i < answered; ++i) {
+    window = after(window, false, kStart + 1s, 9);
+  }
+  for (int i = 1; i < failed; ++i) {
+    window = after(window, true, kStart + 2s, who);
+  }
+  return window;
+}
+
+TEST(FailureWindow, EjectsWhatFailsAsOftenAsItAnswers) {
+  EXPECT_TRUE(ejects(window_of(10, 10, 2)));
+  EXPECT_FALSE(ejects(window_of(11, 10, 2)));
+  EXPECT_FALSE(ejects(window_of(0, 9, 2)));
+  EXPECT_FALSE(ejects(window_of(0, 200, 1))) << "one tenant alone";
+}
+
+TEST(FailureWindow, BeginsAnewAfterTenSeconds) {
+  const FailureWindow later = after(window_of(3, 9, 2), true, kStart + kWindow, 5);
+  EXPECT_EQ(later.failed, 1);
+  EXPECT_EQ(later.answered, 0);
+  EXPECT_EQ(after(later, false, kStart + 3 * kWindow, 5), FailureWindow{});
+  EXPECT_EQ(window_of(0, 300, 2).failed, 172) << "300 less 128 halved away";
 }
 
 TEST(Health, TwoFailedProbesInARowAreDown) {
@@ -61,8 +144,9 @@ TEST(Health, EachFallDoublesTheHoldAndHealthForgetsThem) {
   Instant now = kStart;
   for (const Duration hold : {1s, 2s, 4s, 8s, 16s, 32s, 32s}) {
     state = after_all({kServerError, kServerError, kServerError}, now, state);
-    ASSERT_EQ(state.health, Health::kDown);
-    EXPECT_EQ(after(state, kProbeAnswered, now + hold - 1ns).health, Health::kDown) << hold.count();
+    ASSERT_EQ(state.health, Health::kEjected);
+    EXPECT_EQ(after(state, kProbeAnswered, now + hold - 1ns).health, Health::kEjected)
+        << hold.count();
     now += hold;
     state = after(state, kProbeAnswered, now);
     ASSERT_EQ(state.health, Health::kUp) << hold.count();
@@ -77,14 +161,16 @@ TEST(HealthProperty, OnlyAProbeLifts) {
     HealthState state;
     Instant now = kStart;
     const auto observations = *rc::gen::container<std::vector<int>>(
-        rc::gen::inRange(0, static_cast<int>(kProbeRefused) + 1));
+        rc::gen::inRange(0, static_cast<int>(kToldEjected) + 1));
     for (const int number : observations) {
       const auto observation = static_cast<Observation>(number);
       now += std::chrono::milliseconds(*rc::gen::inRange(0, 5'000));
-      const HealthState next = after(state, observation, now);
-      if (state.health == Health::kDown && next.health != Health::kDown) {
+      const auto who = static_cast<Requester>(*rc::gen::inRange(0, 4));
+      const HealthState next = after(state, observation, now, who);
+      const bool out = state.health == Health::kDown || state.health == Health::kEjected;
+      if (out && (next.health == Health::kUp || next.health == Health::kUnknown)) {
         RC_ASSERT(observation == kProbeAnswered);
-        RC_ASSERT(now >= state.hold);
+        RC_ASSERT(now >= state.since);
       }
       RC_ASSERT(next.failures <= kFailures && next.falls <= kMostDoublings + 1);
       state = next;
@@ -96,17 +182,57 @@ TEST(EndpointState, BehavesAsTheStateMachine) {
   EXPECT_TRUE(rc::check("the packed state follows the machine", [] {
     EndpointState packed;
     HealthState plain;
+    FailureWindow window;
     std::int64_t ms = 3'600'000;
     const auto observations = *rc::gen::container<std::vector<int>>(
-        rc::gen::inRange(0, static_cast<int>(kProbeRefused) + 1));
+        rc::gen::inRange(0, static_cast<int>(kToldEjected) + 1));
     for (const int number : observations) {
       ms += *rc::gen::inRange(0, 5'000);
       const auto observation = static_cast<Observation>(number);
-      packed.observe(observation, std::chrono::milliseconds(ms));
-      plain = after(plain, observation, std::chrono::milliseconds(ms));
-      RC_ASSERT(packed.health() == plain.health);
+      const auto who = static_cast<Requester>(*rc::gen::inRange(0, 3));
+      const Instant now = std::chrono::milliseconds(ms);
+      packed.observe(observation, now, who);
+      plain = after(plain, observation, now, who);
+      if (is_failed_request(observation) || observation == kAnswered) {
+        window = after(window, observation != kAnswered, now, who);
+        if (ejects(window)) {
+          window = {};
+          plain = ejected(plain, now);
+        }
+      }
+      RC_ASSERT(packed.health_state() == plain);
     }
   }));
+}
+
+TEST(EndpointState, ShunsTheOneTenantWhoseRequestsFailLongerEachTime) {
+  EndpointState state;
+  Instant now = kStart;
+  for (const Duration hold : {1s, 2s, 4s, 8s, 16s, 32s, 32s}) {
+    for (int i = 0; i < 3; ++i) {
+      state.observe(kServerError, now, 7);
+    }
+    EXPECT_TRUE(state.shuns(7, now + hold - 1ms)) << hold.count();
+    EXPECT_FALSE(state.shuns(7, now + hold)) << hold.count();
+    EXPECT_FALSE(state.shuns(8, now));
+    now += hold;
+  }
+  EXPECT_NE(state.health(), Health::kEjected);
+  now += kForgiveness;
+  state.observe(kServerError, now, 7);
+  EXPECT_FALSE(state.shuns(7, now + 1s)) << "forgiven";
+}
+
+TEST(EndpointState, IsEjectedForFailingOftenAmongAnswers) {
+  EndpointState state;
+  for (Requester i = 0; i < 10; ++i) {
+    ASSERT_NE(state.health(), Health::kEjected) << i;
+    state.observe(kServerError, kStart, static_cast<Requester>(1 + i % 2));
+    if (i < 9) {
+      state.observe(kAnswered, kStart, 3);
+    }
+  }
+  EXPECT_EQ(state.health(), Health::kEjected);
 }
 
 TEST(EndpointState, RemembersItsLastFailure) {

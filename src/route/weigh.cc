@@ -64,12 +64,24 @@ std::uint64_t queue_us(const Work& work, const Facts& facts, const Crowd& there)
   return waited;
 }
 
+// By how much the queue would be longer if it had only the slots it is trusted with.
+std::int64_t recovery_us(const Work& work, const Facts& facts, Crowd there, std::uint64_t queue) {
+  if (facts.trust == 0) {
+    return kNeededUs;
+  }
+  there.slots =
+      std::max(1U, static_cast<std::uint32_t>(std::uint64_t{there.slots} * facts.trust / 100));
+  const std::uint64_t longer = queue_us(work, facts, there);
+  return as_us(longer) - as_us(std::min(queue, longer));
+}
+
 }  // namespace
 
 std::string_view to_string(Exclusion exclusion) {
   static constexpr std::array<std::string_view, kExclusions> kNames{
       "none",      "policy", "elsewhere", "cordoned", "draining", "provider",   "data_collection",
-      "max_price", "tried",  "down",      "paused",   "full",     "credential", "certificate"};
+      "max_price", "tried",  "down",      "paused",   "full",     "credential", "certificate",
+      "ejected"};
   return kNames[static_cast<std::size_t>(exclusion)];
 }
 
@@ -82,7 +94,7 @@ std::string_view to_string(Objective objective) {
 std::string_view to_string(Term term) {
   static constexpr std::array<std::string_view, kTerms> kNames{
       "client", "network", "setup",  "queue", "prefill", "cache",
-      "batch",  "stall",   "decode", "price", "spread"};
+      "batch",  "stall",   "decode", "price", "spread",  "recovery"};
   return kNames[static_cast<std::size_t>(term)];
 }
 
@@ -136,7 +148,11 @@ Terms weigh(const Work& work, const Facts& facts) {
     terms[Term::kNetwork] = facts.site_us;
     terms[Term::kSetup] = facts.setup_us;
   }
-  terms[Term::kQueue] = as_us(queue_us(work, facts, there));
+  const std::uint64_t queue = queue_us(work, facts, there);
+  terms[Term::kQueue] = as_us(queue);
+  if (facts.trust < 100) {
+    terms[Term::kRecovery] = recovery_us(work, facts, there, queue);
+  }
   const std::uint64_t whole = reading_us(input, facts.prefill_ns);
   const std::uint64_t own = reading_us(input - cached, facts.prefill_ns);
   terms[Term::kPrefill] = as_us(whole);

@@ -8,6 +8,8 @@
 //             open
 //   waiting   for those ahead in the queue; for the own prompt to be read, less what is cached
 //   loss      what this request takes from others (stall) and a full batch from it
+//   recovery  an endpoint that comes back counts with few slots; an ejected one that is needed
+//             (choose.h) goes behind
 //   money     what it costs the operator, at the objective's rate of time for money
 //
 // Each formula, where it comes from and what it leaves out: docs/internals/routing.md.
@@ -22,7 +24,8 @@
 
 namespace tdn::route {
 
-// Why an endpoint that serves the model is not chosen from. In the order of the filters.
+// Why an endpoint that serves the model is not chosen from. In the order of the filters, but for
+// the last; numbers are recorded.
 enum class Exclusion : std::uint8_t {
   kNone,
   kPolicy,          // its site is outside what policy allows
@@ -38,8 +41,9 @@ enum class Exclusion : std::uint8_t {
   kFull,            // as many requests under way as it takes
   kCredential,      // its key cannot be read here (endpoint_state.h, Trouble)
   kCertificate,     // its certificate is not accepted
+  kEjected,         // its requests fail, or this tenant's do; route/health.h
 };
-inline constexpr std::size_t kExclusions = 14;
+inline constexpr std::size_t kExclusions = 15;
 [[nodiscard]] std::string_view to_string(Exclusion exclusion);
 
 // What is made small. Numbers are recorded.
@@ -81,7 +85,10 @@ struct Facts {
   bool comparable = true;   // its prices are in the model's currency
   bool relayed = false;     // reached through its site's edge
   bool keeps_data = false;  // its owner keeps prompts
-  std::uint32_t tag = 0;    // stable number of the endpoint
+  // Percent of its slots that it is counted with: fewer than 100 while it comes back (health.h). 0:
+  // ejected, and a candidate all the same (choose.h).
+  std::uint8_t trust = 100;
+  std::uint32_t tag = 0;  // stable number of the endpoint
 
   std::uint32_t client_us = 0;       // round trip client → the endpoint's site; 0: not known
   std::uint32_t site_us = 0;         // round trip from this ingress to there
@@ -128,9 +135,12 @@ enum class Term : std::uint8_t {
   kStall,    // decodes of others that this prompt holds up
   kDecode,   // the tokens of the answer, where the objective counts them
   kPrice,
-  kSpread,  // at most 63 µs by hash, so that equals share
+  kSpread,    // at most 63 µs by hash, so that equals share
+  kRecovery,  // longer queues at what comes back; kNeededUs for what is ejected
 };
-inline constexpr std::size_t kTerms = 11;
+inline constexpr std::size_t kTerms = 12;
+// What an ejected endpoint that is a candidate is behind: an attempt in vain and another one.
+inline constexpr std::int64_t kNeededUs = 2'000'000;
 [[nodiscard]] std::string_view to_string(Term term);
 
 struct Terms {

@@ -1,0 +1,120 @@
+// What a failed attempt means: for the health of the endpoint (route/health.h says whose failure
+// counts), for another attempt, and for the client.
+#include "gateway/gateway.h"
+#include "io/loop.h"
+
+namespace tdn::gateway {
+
+using namespace std::chrono_literals;
+
+namespace {
+// A request that two engines failed at is suspect: it is not tried on a third.
+constexpr int kSuspectAfter = 2;
+}  // namespace
+
+std::optional<route::Observation> Gateway::failure_seen(Code code) {
+  switch (code) {
+    case Code::kUnavailable:
+      return route::Observation::kRefused;
+    case Code::kTimeout:
+    case Code::kUpstreamTimeout:  // a stream that did not begin in time
+      return route::Observation::kTimedOut;
+    case Code::kClosed:
+      return route::Observation::kBroken;
+    case Code::kUpstreamError:
+      return route::Observation::kServerError;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Tells the endpoint's health what its failure was, and makes the client's error of it.
+Error Gateway::note_failure(Request& request, const Leg& leg, Error error,
+                            const io::Context& context) {
+  route::EndpointState& state = request.catalogue->table().state(leg.endpoint);
+  // When the request's own time is over, that is not the engine's fault.
+  const bool out_of_time = context.deadline() <= loop_.now();
+  if (!context.cancelled() && !out_of_time) {
+    if (const auto observation = failure_seen(error.code())) {
+      const bool engine = route::is_failed_request(*observation);
+      request.engines_failed += engine ? 1 : 0;
+      // The second engine that fails at it says more of the request than of itself.
+      if (!engine || request.engines_failed < kSuspectAfter) {
+        state.observe(*observation, loop_.now(), requester(request));
+      }
+    } else if (error.code() == Code::kOverloaded) {
+      state.pause_until(loop_.now() + 1s);
+    }
+  }
+  return failure_told(std::move(error), context);
+}
+
+route::Requester Gateway::requester(const Request& request) {
+  return route::requester_of(request.snapshot()[request.key->tenant].uid);
+}
+
+void Gateway::note_relayed(const Request& request, const Leg& leg) {
+  using route::Observation;
+  const Observation seen = leg.broke.value_or(Observation::kAnswered);
+  if (!leg.forwarded) {
+    request.catalogue->table().state(leg.endpoint).observe(seen, loop_.now(), requester(request));
+  } else if (seen == Observation::kBroken || seen == Observation::kStalled) {
+    observe_site(request, request.snapshot()[leg.endpoint].site, seen);
+  } else if (seen == Observation::kAnswered) {
+    request.catalogue->table().state(leg.endpoint).observe(seen, loop_.now());
+  }  // else its own edge saw the engine fail, and says so
+}
+
+// Whether a request that failed should be tried once more, at the best candidate.
+bool Gateway::worth_another(const Request& request, const io::Context& context,
+                            const route::Decision& decision, Instant now) const {
+  if (request.engines_failed >= kSuspectAfter) {
+    return false;
+  }
+  // It needs a connection and a first token.
+  const route::EndpointState& state =
+      request.catalogue->table().state(decision.candidates.front().endpoint);
+  const Duration needed =
+      options_.upstream.connect + std::chrono::microseconds(state.first_token_us());
+  return context.deadline() == kNever || context.deadline() - now >= needed;
+}
+
+Duration Gateway::patience(const Leg& leg, bool begun) const {
+  if (!begun) {
+    return options_.upstream.first_byte;
+  }
+  return leg.forwarded ? options_.stall + kStallMargin : options_.stall;
+}
+
+Error Gateway::failure_told(Error error, const io::Context& context) {
+  if (context.cancelled() && context.reason() == Code::kClosed) {
+    return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
+  }
+  if (context.cancelled()) {
+    return {Code::kOverloaded, Origin::kEdge, Retry::kNo,
+            "this site is stopping; send the request again, another may serve it"};
+  }
+  const bool out_of_time = context.deadline() <= loop_.now();
+  Error told = upstream_error(std::move(error));
+  if (out_of_time) {
+    return {told.code(), told.origin(), Retry::kNo, told.detail()};
+  }
+  return told;
+}
+
+Error Gateway::upstream_error(Error error) {
+  switch (error.code()) {
+    case Code::kTimeout:
+      return {Code::kUpstreamTimeout,
+              "the engine did not answer in time; retry, or ask for a shorter answer"};
+    case Code::kUnavailable:
+      return {Code::kZoneUnavailable, Origin::kUpstream, Retry::kOtherRoute,
+              "no permitted engine can be reached at the moment; retry shortly"};
+    case Code::kClosed:
+      return {Code::kUpstreamError, "the engine's connection broke; send the request again"};
+    default:
+      return error;
+  }
+}
+
+}  // namespace tdn::gateway
