@@ -242,9 +242,8 @@ Result<std::vector<Source>> read_sources(const std::string& path) {
   if (files.empty()) {
     const bool is_there = std::filesystem::exists(path, error);
     return fail(Code::kMissing,
-                fmt::format(is_there ? "{}: no manifests here; name a file or a folder with *.yaml"
-                                     : "{}: there is no such file or folder",
-                            path));
+                path + (is_there ? ": no manifests here; name a file or a folder with *.yaml"
+                                 : ": there is no such file or folder"));
   }
   std::vector<Source> sources;
   for (const auto& file : files) {
