@@ -198,17 +198,13 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
     co_return fail(note_refusal(request, leg, *head));
   }
   const Answering answering{*this, request, leg, *exchange, *head};
-  if (judge(head->status()) != Verdict::kAnswer) {
-    co_return co_await relay_refusal(answering);
-  }
-  const std::string_view type = head->find("content-type").value_or("");
-  leg.streamed = type.starts_with("text/event-stream");
-  Result<void> relayed =
-      leg.streamed ? co_await relay_stream(answering) : co_await relay_whole(answering);
+  Result<void> relayed = co_await relay(answering);
   if (!relayed) {
     co_return fail(note_site_failure(request, leg, std::move(relayed).error(), context));
   }
-  note_relayed(request, leg);
+  if (judge(head->status()) == Verdict::kAnswer) {
+    note_relayed(request, leg);
+  }
   co_return relayed;
 }
 

@@ -374,20 +374,19 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   fail_point("gateway.after_head");
   const Answering answering{*this, request, leg, *exchange, *head};
   switch (judge(head->status())) {
-    case Verdict::kAnswer: {
-      const std::string_view type = head->find("content-type").value_or("");
-      leg.streamed = type.starts_with("text/event-stream");
-      Result<void> relayed =
-          leg.streamed ? co_await relay_stream(answering) : co_await relay_whole(answering);
-      if (relayed) {
-        note_relayed(request, leg);
-        co_return relayed;
+    case Verdict::kAnswer:
+    case Verdict::kRefusal: {
+      Result<void> relayed = co_await relay(answering);
+      if (!relayed) {
+        co_return fail(failed(std::move(relayed).error()));
       }
-      co_return fail(failed(std::move(relayed).error()));
+      if (judge(head->status()) == Verdict::kAnswer) {
+        note_relayed(request, leg);
+      } else {
+        state.observe(route::Observation::kAnswered, loop_.now());
+      }
+      co_return relayed;
     }
-    case Verdict::kRefusal:
-      state.observe(route::Observation::kAnswered, loop_.now());
-      co_return co_await relay_refusal(answering);
     case Verdict::kBusy: {
       const std::uint64_t seconds = retry_after_of(*head).value_or(1);
       request.retry_after_s = seconds;

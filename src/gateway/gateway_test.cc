@@ -287,6 +287,23 @@ TEST_F(GatewayTest, AnEnginesOwnRefusalIsPassedOnUnbilled) {
   EXPECT_EQ(books.refused, 1);
 }
 
+TEST_F(GatewayTest, AnEngineThatDiesInItsOwnRefusalHasFailed) {
+  start();
+  const auto client = request(kPlain);
+  write(engine(0), "HTTP/1.1 400 Bad Request\r\ncontent-length: 500\r\n\r\n{\"error\"");
+  test.settle();
+  engine(0).abort();
+  test.settle();
+  ASSERT_EQ(engines.far.size(), 2U) << "nothing had reached the client: it is tried elsewhere";
+  write(engine(1), "HTTP/1.1 400 Bad Request\r\ncontent-length: 500\r\n\r\n{\"error\"");
+  test.settle();
+  engine(1).abort();
+  const std::string got = read(*client);
+  EXPECT_TRUE(has(got, "HTTP/1.1 502 ")) << got;
+  ASSERT_EQ(books.records.size(), 1U);
+  EXPECT_EQ(books.records.front().end, meter::End::kUpstreamDied);
+}
+
 TEST_F(GatewayTest, AnEnginesServerErrorIsNotShown) {
   start();
   const auto client = request(kPlain);

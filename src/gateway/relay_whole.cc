@@ -157,10 +157,26 @@ io::Task<Result<void>> relay_refusal(Answering answering) {
   Gateway& gateway = answering.gateway;
   gateway.refuse_admission(answering.request, Code::kInvalidRequest);
   gateway.metrics().passed_errors.add();
-  TDN_CO_TRY_VOID(
-      gateway.begin_answer(answering.request, answering.leg, answering.head, body.size()));
-  const io::Slice slice(body);
-  co_return co_await answering.request.client.end(std::span(&slice, 1));
+  http::ServerConnection& client = answering.request.client;
+  Result<void> sent =
+      gateway.begin_answer(answering.request, answering.leg, answering.head, body.size());
+  if (sent) {
+    const io::Slice slice(body);
+    sent = co_await client.end(std::span(&slice, 1));
+  }
+  if (!sent) {
+    client.abort();  // nobody is there to hear it
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> relay(Answering answering) {
+  if (judge(answering.head.status()) == Verdict::kRefusal) {
+    return relay_refusal(answering);
+  }
+  const std::string_view type = answering.head.find("content-type").value_or("");
+  answering.leg.streamed = type.starts_with("text/event-stream");
+  return answering.leg.streamed ? relay_stream(answering) : relay_whole(answering);
 }
 
 }  // namespace tdn::gateway
