@@ -168,7 +168,7 @@ Result<void> run(const ControlCommand& command) {
   TDN_TRY(std::unique_ptr<control::Core> core,
           control::open_core(*store, {.clock = &system_clock(),
                                       .random = &system_random(),
-                                      .signing_key = std::move(key),
+                                      .signing_key = key,
                                       .network_secrets = std::move(secrets),
                                       .user_secret = user_secret,
                                       .remembered = published,

@@ -21,19 +21,23 @@ constexpr Duration kAfterFailure = 200ms;  // a client that was refused does not
 constexpr Duration kLastAnswers = 20s;     // that what is open at the end may still come
 constexpr Duration kBetweenLines = 10s;    // of progress, where it is no terminal
 
+constexpr std::string_view kLongPrompt =
+    "Summarise for a child of ten: rain falls on hills, gathers in brooks, the brooks become a "
+    "river, and the river carries sand and small stones to the sea, where over a very long time "
+    "they settle, are pressed together by their own weight, and become rock again.";
+constexpr std::string_view kLongerPrompt =
+    "Our team meets each morning at nine. Two of us are in another time zone and always tired, one "
+    "has a child to bring to school, and the rest say little. Suggest a better way to share what "
+    "everyone needs to know, in at most five sentences.";
+
 // What people ask. Short and long, so that prefill differs.
 constexpr std::string_view kPrompts[] = {
     "Say hello to someone who has just moved to your city.",
     "What is the difference between a bridge and a viaduct?",
     "Write two sentences about the first snow of the year.",
     "Which three questions should I ask before I rent a flat?",
-    "Summarise for a child of ten: rain falls on hills, gathers in brooks, the brooks become a "
-    "river, "
-    "and the river carries sand and small stones to the sea, where over a very long time they "
-    "settle, are pressed together by their own weight, and become rock again.",
-    "Our team meets each morning at nine. Two of us are in another time zone and always tired, one "
-    "has a child to bring to school, and the rest say little. Suggest a better way to share what "
-    "everyone needs to know, in at most five sentences.",
+    kLongPrompt,
+    kLongerPrompt,
 };
 constexpr std::uint64_t kShortest = 12;  // tokens of an answer
 constexpr std::uint64_t kSteps = 5;

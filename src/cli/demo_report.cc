@@ -78,6 +78,7 @@ std::string shares(const Counts& counts) {
   for (const auto& [name, count] : sorted) {
     all += count;
   }
+  all = std::max<std::uint64_t>(all, 1);
   std::string text;
   for (const auto& [name, count] : sorted) {
     text += fmt::format("{}{} {} %", text.empty() ? "" : ", ", name, (count * 100 + all / 2) / all);

@@ -39,7 +39,7 @@ const std::vector<WireFact>& facts() {
        .events =
            {R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]})"
             "\n\n",
-            R"(data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}})"
+            R"(data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"Hey"},"finish_reason":null}],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}})"
             "\n\n",
             R"(data: {"error": {"message": "EngineCore encountered an issue", "type": "InternalServerError", "param": null, "code": 500}})"
             "\n\n",
