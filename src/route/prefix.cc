@@ -72,16 +72,17 @@ std::optional<std::uint32_t> PrefixTable::find(std::uint64_t hash, Instant now) 
 }
 
 void PrefixTable::put(std::uint64_t hash, std::uint32_t endpoint_tag, Instant now) {
-  Slot* place = nullptr;
+  auto& slots = bucket_of(hash).slots;
+  Slot* place = slots.data();
   std::uint64_t oldest = 0;
-  for (Slot& slot : bucket_of(hash).slots) {
+  for (Slot& slot : slots) {
     const std::uint64_t value = slot.value.load(std::memory_order_relaxed);
     if (value == 0 || (slot.check.load(std::memory_order_relaxed) ^ value) == hash) {
       place = &slot;
       break;
     }
     const std::uint64_t age = (seconds(now) - value) & UINT32_MAX;
-    if (place == nullptr || age > oldest) {
+    if (age > oldest) {
       place = &slot;
       oldest = age;
     }
