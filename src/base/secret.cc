@@ -6,7 +6,11 @@
 
 namespace tdn {
 
-void wipe(std::span<char> bytes) { ::explicit_bzero(bytes.data(), bytes.size()); }
+void wipe(std::span<char> bytes) {
+  if (!bytes.empty()) {  // of nothing there may be no address either
+    ::explicit_bzero(bytes.data(), bytes.size());
+  }
+}
 
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {
