@@ -298,6 +298,7 @@ TEST_F(GatewayTest, AnEngineThatDiesInItsOwnRefusalHasFailed) {
   write(engine(1), "HTTP/1.1 400 Bad Request\r\ncontent-length: 500\r\n\r\n{\"error\"");
   test.settle();
   engine(1).abort();
+  test.settle();
   const std::string got = read(*client);
   EXPECT_TRUE(has(got, "HTTP/1.1 502 ")) << got;
   ASSERT_EQ(books.records.size(), 1U);
