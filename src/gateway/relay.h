@@ -32,9 +32,9 @@ struct Answering {
 // An engine's own refusal (400, 404, 413, 422): passed on, nothing is billed.
 [[nodiscard]] io::Task<Result<void>> relay_refusal(Answering answering);
 
-// Whichever of them the answer's head asks for; notes in the leg whether it is streamed. Of all four:
-// an error is the engine's, and nothing of its answer has reached the client. What a client does
-// that leaves is dealt with here.
+// Whichever of them the answer's head asks for; notes in the leg whether it is streamed. Of all
+// four: an error is the engine's, and nothing of its answer has reached the client. What a client
+// does that leaves is dealt with here.
 [[nodiscard]] io::Task<Result<void>> relay(Answering answering);
 
 }  // namespace tdn::gateway
