@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "domain/identity.h"
 #include "domain/manifest.h"
 #include "domain/snapshot.h"
+#include "route/endpoint_state.h"
 
 namespace tdn::route {
 
@@ -61,6 +63,18 @@ inline std::shared_ptr<const domain::Snapshot> compile(domain::Manifests all) {
   domain::Identities ids;
   domain::update(ids, all, WallTime{1'767'225'600'000'000}, random);
   return domain::Snapshot::compile(all, ids);
+}
+
+// As it is at `now` after so many falls through failed requests, the last of them a while ago.
+inline void eject(Instant now, EndpointState& state, int falls = 1) {
+  using namespace std::chrono_literals;
+  for (int i = 0; i < falls; ++i) {
+    state.observe(Observation::kProbeAnswered, now - 30min + i * 40s);
+    for (int failure = 0; failure < kFailures; ++failure) {
+      state.observe(Observation::kServerError, now - 30min + i * 40s);
+    }
+  }
+  TDN_ASSERT(state.health() == Health::kEjected && state.health_state().falls == falls);
 }
 
 }  // namespace tdn::route

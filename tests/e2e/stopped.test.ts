@@ -19,38 +19,57 @@ interface Seen extends Sight {
   refused: boolean; // nobody was at the gateway: a client behind DNS goes to the next one
 }
 
-// One client after the other at one gateway, until `over`.
-async function client(site: string, number: number, over: () => boolean, seen: Seen[]): Promise<void> {
+// What the clients of one test saw, and who waits for more of it.
+class Seeing {
+  readonly seen: Seen[] = [];
+  private waiting: (() => void)[] = [];
+
+  add(one: Seen): void {
+    this.seen.push(one);
+    this.waiting.splice(0).forEach((wake) => wake());
+  }
+  next(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+  async more(count: number): Promise<void> {
+    for (const until = this.seen.length + count; this.seen.length < until; ) {
+      await this.next();
+    }
+  }
+}
+
+// One client after the other at one gateway, until `over`; where nobody is, it comes back when `back`.
+async function client(site: string, number: number, over: () => boolean, back: Promise<void>, seeing: Seeing): Promise<void> {
   for (let i = number; !over(); ++i) {
     const cap = 4 + ((i * 37) % 60);
     const streamed = i % 2 === 0;
     let events = 0;
     const ask = () => (streamed ? askStreamed(network.target(site), cap, (count) => (events = count)) : askPlain(network.target(site), cap));
     const sight = await ask().catch((error: NodeJS.ErrnoException): Sight & {refused: boolean} => ({streamed, cap, finished: false, output: 0, error: error.code, refused: error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET'}));
-    seen.push({refused: false, ...sight, started: events > 0});
+    seeing.add({refused: false, ...sight, started: events > 0});
     if (sight.error === 'ECONNREFUSED') {
-      await new Promise((resolve) => setTimeout(resolve, 20)); // else it would do nothing but knock
+      await back;
     }
   }
 }
 
 async function under(clients: string[], stopOne: () => Promise<unknown>, startOne: () => Promise<unknown>): Promise<Seen[]> {
-  const seen: Seen[] = [];
+  const seeing = new Seeing();
   let over = false;
-  const all = clients.map((site, i) => client(site, i, () => over, seen));
-  const enough = async (more: number) => {
-    for (const until = seen.length + more; seen.length < until; ) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  await enough(50);
+  let isBack = () => {};
+  const back = new Promise<void>((resolve) => (isBack = resolve));
+  const all = clients.map((site, i) => client(site, i, () => over, back, seeing));
+  await seeing.more(50);
   await stopOne();
-  await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)); // the time is what is tested
+  for (const until = Date.now() + SECONDS * 1000; Date.now() < until; ) {
+    await seeing.next();
+  }
   await startOne();
-  await enough(50);
+  isBack();
+  await seeing.more(50);
   over = true;
   await Promise.all(all);
-  return seen;
+  return seeing.seen;
 }
 
 function expectBooks(seen: Seen[]): void {

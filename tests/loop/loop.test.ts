@@ -4,8 +4,8 @@
 //
 //   LOOP_SECONDS=7200 LOOP_SEED=7 scripts/test loop
 //
-// Not one decision depends on the clock but how long a trouble lasts, so a seed tells the same troubles again;
-// what they meet depends on the machine.
+// Not one decision depends on the clock: a trouble lasts until the other clients have got so many answers more. So
+// a seed tells the same troubles again; what they meet depends on the machine.
 import {spawnSync} from 'node:child_process';
 import {afterAll, expect, test} from 'vitest';
 import {totals} from '../harness/edge.ts';
@@ -18,7 +18,7 @@ const SECONDS = Number(process.env['LOOP_SECONDS'] ?? 60);
 const SEED = Number(process.env['LOOP_SEED'] ?? 20261126);
 const CLIENTS = 9;
 const TROUBLES = 4; // before each comparison
-const LONGEST_MS = 2500; // of a trouble
+const LONGEST = 300; // answers that the others get during a trouble
 const STEADY = 'seed: 7\nmeanOutput: 0\nslots: 32\nprefill: {base: 0.004, perToken: 0}\ndecode: {base: 0.002, perSequence: 0}\n';
 
 const EDGE_PLACES = ['agent.after_ack', 'agent.after_fetch', 'agent.after_persist', 'agent.before_ack', 'books.after_ack_frame', 'books.after_next_segment', 'books.after_sync_before_release',
@@ -31,7 +31,17 @@ const pick = <T>(of: readonly T[]): T => of[random(of.length)];
 const sites = Object.keys(SITES);
 const counts: Record<string, number> = {};
 const count = (what: string) => (counts[what] = (counts[what] ?? 0) + 1);
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Answers that clients have got, and who waits for more.
+let answered = 0;
+let waiting: {until: number; wake: () => void}[] = [];
+const answers = (more: number) => within(60_000, `${more} more answers`, new Promise<void>((wake) => waiting.push({until: answered + more, wake})));
+const noteAnswer = () => {
+  ++answered;
+  waiting = waiting.filter(({until, wake}) => answered < until || (wake(), false));
+};
+// Of a site whose edge was killed: settled once it is there again.
+const back = new Map<string, Promise<unknown>>();
 
 let network: Network;
 afterAll(async () => {
@@ -58,8 +68,8 @@ class Client {
     const target = {gateway: network.site(this.site).gateway, key: this.key.secret};
     try {
       return await (streamed ? askStreamed(target, cap) : askPlain(target, cap));
-    } catch {
-      return {streamed, cap, finished: false, output: 0};
+    } catch (error) {
+      return {streamed, cap, finished: false, output: 0, error: (error as NodeJS.ErrnoException).code};
     }
   }
 
@@ -69,8 +79,10 @@ class Client {
       while (!this.stopped) {
         const sight = await this.ask();
         this.sights.push(sight);
-        if (!sight.finished) {
-          await pause(10); // else a client whose gateway is gone does nothing but knock
+        if (sight.finished) {
+          noteAnswer();
+        } else if (sight.error === 'ECONNREFUSED') {
+          await back.get(this.site);
         }
       }
     })();
@@ -89,11 +101,17 @@ class Client {
   }
 }
 
-async function killEdge(site: string): Promise<void> {
+function killEdge(site: string): Promise<void> {
+  const killed = killAndStart(site);
+  back.set(site, killed.catch(() => undefined));
+  return killed;
+}
+
+async function killAndStart(site: string): Promise<void> {
   if (random(2) === 0) {
     count('edge killed');
     await network.site(site).edge!.end('SIGKILL');
-    await pause(random(LONGEST_MS));
+    await answers(1 + random(LONGEST));
     await network.startEdge(site);
     return;
   }
@@ -102,7 +120,7 @@ async function killEdge(site: string): Promise<void> {
   count(`edge died at ${place}`);
   await network.site(site).edge!.end('SIGKILL');
   const armed = await network.startEdge(site, {under: ['env', `TDN_FAILPOINT=${place}:${1 + random(20)}`]}).catch(() => undefined);
-  await Promise.race([armed?.exited, pause(LONGEST_MS)]);
+  await Promise.race([armed?.exited, answers(LONGEST)]);
   await network.site(site).edge!.end('SIGKILL');
   await network.startEdge(site);
 }
@@ -111,12 +129,12 @@ async function killControl(): Promise<void> {
   await network.control!.end('SIGKILL');
   if (random(2) === 0) {
     count('control killed');
-    await pause(random(LONGEST_MS));
+    await answers(1 + random(LONGEST));
   } else {
     const place = pick(CONTROL_PLACES);
     count(`control died at ${place}`);
     await network.startControl({under: ['env', `TDN_FAILPOINT=${place}:${1 + random(10)}`]}).catch(() => undefined);
-    await Promise.race([network.control!.exited, pause(LONGEST_MS)]);
+    await Promise.race([network.control!.exited, answers(LONGEST)]);
     await network.control!.end('SIGKILL');
   }
   await network.startControl();
@@ -130,7 +148,7 @@ const troubles: (() => Promise<void>)[] = [
     count('engine killed');
     const site = pick(sites);
     await network.site(site).engine.process.end('SIGKILL');
-    await pause(random(LONGEST_MS));
+    await answers(1 + random(LONGEST));
     await network.startEngine(site);
   },
   async () => {
@@ -139,7 +157,7 @@ const troubles: (() => Promise<void>)[] = [
     const site = network.site(pick(sites));
     const process = which === 'control' ? network.control! : which === 'edge' ? site.edge! : site.engine.process;
     process.child.kill('SIGSTOP');
-    await pause(random(LONGEST_MS));
+    await answers(1 + random(LONGEST));
     process.child.kill('SIGCONT');
   },
   async () => {
@@ -147,7 +165,7 @@ const troubles: (() => Promise<void>)[] = [
     const target = a === b ? a : `${a}-${b}`;
     count(`${a === b ? 'site' : b === 'control' ? 'control link' : 'pair'} ${state}`);
     await network.wan!.faults({target, state, ...(state === 'slow' ? {addedMs: 300} : {})});
-    await pause(random(LONGEST_MS));
+    await answers(1 + random(LONGEST));
     await network.wan!.faults();
   },
 ];
@@ -183,7 +201,7 @@ test(`crashes and partitions for ${SECONDS} s, seed ${SEED}`, async () => {
   do {
     clients.forEach((client) => client.begin());
     for (let i = 0; i < TROUBLES; ++i) {
-      await pause(200 + random(300));
+      await answers(20 + random(40));
       await pick(troubles)();
     }
     await Promise.all(clients.map((client) => client.end()));
