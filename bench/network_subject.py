@@ -7,9 +7,11 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 
 from harness import BenchError, Process, free_port, resident_kib
-from subjects import Edge
+from subjects import KEY, Edge
 
 BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 SITES = {'here': ('DE', 50.11, 8.68), 'there': ('FR', 48.86, 2.35)}
@@ -53,6 +55,7 @@ class Network:
         self.apply(control_state, engine_port, serving)
         for site in SITES:
             self.start_edge(site, key, edge_core)
+        self.processes['here'].wait_until(self.answers, 'the edge here to know of the engine')
         self.rest_kib = resident_kib(self.processes['here'].pid)
 
     def apply(self, control_state, engine_port, serving):
@@ -82,6 +85,17 @@ class Network:
              *(word for one in dial for word in ('--dial', one))],
             core, os.path.join(self.folder, f'{site}.log'))
         self.processes[site].wait_until(lambda: os.path.exists(ready), f'ready file of {site}')
+
+    def answers(self):
+        request = urllib.request.Request(
+            f'http://127.0.0.1:{self.port}/v1/chat/completions', method='POST',
+            data=b'{"model": "bench", "messages": [{"role": "user", "content": "x"}]}',
+            headers={'authorization': f'Bearer {KEY}', 'content-type': 'application/json'})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError:
+            return False
 
     @property
     def port(self):

@@ -223,8 +223,10 @@ TEST(CommandLine, SimGatewayTakesSeedsAndAPlantedBug) {
 
 TEST(CommandLine, SimNetworkTakesSeedsAndAPlantedBug) {
   const auto command = parsed<SimNetworkCommand>(
-      {"sim", "network", "--seeds", "3", "--planted", "ack-before-commit", "--trace"});
+      {"sim", "network", "--seeds", "3", "--planted", "ack-before-commit", "--trace", "--scenario",
+       "planet-twelve"});
   EXPECT_EQ(command.options.seeds, 3U);
+  EXPECT_EQ(command.options.scenario, "planet-twelve");
   EXPECT_TRUE(command.options.print_trace);
   EXPECT_EQ(command.options.bug, sim::NetworkBug::kAckBeforeCommit);
   EXPECT_TRUE(has(refused({"sim", "network", "--planted", "none-such"}), "token-twice"));

@@ -46,11 +46,16 @@ Declared declare_gateway(CLI::App& sim) {
 Declared declare_network(CLI::App& sim) {
   auto flags = std::make_shared<Flags<SimNetworkCommand>>();
   CLI::App* app = sim.add_subcommand(
-      "network", "Control and three sites through all that can break, one story per seed");
+      "network",
+      "Control and its sites through all that can break, one story per seed: three sites anywhere, "
+      "or those of a scenario at their distances");
   declare_search(*app, flags->command.options, flags->planted,
                  "Plant a bug and expect it to be caught: settle-before-journal, "
                  "ack-before-commit, retry-after-first-byte, stale-snapshot, fence-not-rechecked, "
                  "token-twice");
+  app->add_option("--scenario", flags->command.options.scenario,
+                  "Sites, distances, cities, engines' speeds, tenants and fences of a scenario")
+      ->type_name("NAME|FILE");
   return {app, [flags]() -> Result<Command> {
             if (!flags->planted.empty()) {
               TDN_TRY(flags->command.options.bug, sim::parse_network_bug(flags->planted));
@@ -67,6 +72,7 @@ std::vector<Declared> declare_sim_commands(CLI::App& root) {
   sim->footer(R"(Examples:
   tdn sim gateway --seeds 1000
   tdn sim network --seeds 200
+  tdn sim network --seeds 20 --scenario planet-twelve      twelve sites at measured distances
   tdn sim network --seeds 1 --seed 42 --trace              every event of one story
   tdn sim network --seeds 100 --planted ack-before-commit  a bug that must be found)");
   return {declare_gateway(*sim), declare_network(*sim)};

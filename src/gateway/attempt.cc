@@ -133,6 +133,26 @@ io::Task<Result<http::Exchange>> open_way(http::Upstream& upstream, bool fresh) 
   co_return exchange;
 }
 
+namespace {
+
+// An engine may take long to begin. One that answers no probe meanwhile will not: it hangs.
+class EngineWatch final : public http::AnswerWatch {
+ public:
+  explicit EngineWatch(const route::EndpointState& state) : state_(state) {}
+  [[nodiscard]] Result<void> look(bool /*heard*/, Instant /*now*/) override {
+    const route::HealthState health = state_.health_state();
+    if (health.away && health.probe_failures >= route::kProbeFailures) {
+      return fail(Code::kUnavailable, "the engine answers neither this request nor its probes");
+    }
+    return {};
+  }
+
+ private:
+  const route::EndpointState& state_;
+};
+
+}  // namespace
+
 io::Task<Result<http::Exchange>> dispatch(Request& request, const Leg& leg,
                                           http::Upstream& upstream,
                                           const Catalogue::EngineHead& common,
@@ -143,8 +163,9 @@ io::Task<Result<http::Exchange>> dispatch(Request& request, const Leg& leg,
   for (bool fresh = false;; fresh = true) {
     TDN_CO_TRY(http::Exchange exchange, co_await open_way(upstream, fresh));
     Result<void> sent = co_await send(request, exchange, endpoint, served, common);
+    EngineWatch watch(request.catalogue->table().state(leg.endpoint));
     Result<const codec::ResponseHead*> answer =
-        sent ? co_await exchange.read_head()
+        sent ? co_await exchange.read_head(false, &watch)
              : Result<const codec::ResponseHead*>(fail(std::move(sent).error()));
     if (answer) {
       *head = *answer;

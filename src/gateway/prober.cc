@@ -197,7 +197,8 @@ io::Task<> Prober::probe(std::shared_ptr<const Catalogue> catalogue, domain::End
   }
   const auto watched = watched_.find(endpoint.uid);
   if (watched != watched_.end()) {
-    watched->second.next = loop_.now() + (after == route::Health::kUp ? kWhenUp : kWhenDown);
+    const bool well = after == route::Health::kUp && observation == Observation::kProbeAnswered;
+    watched->second.next = loop_.now() + (well ? kWhenUp : kWhenDown);
     watched->second.busy = false;
   }
 }

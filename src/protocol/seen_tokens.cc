@@ -1,6 +1,6 @@
 #include "protocol/seen_tokens.h"
 
-#include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/assert.h"
@@ -43,40 +43,48 @@ SeenTokens::SeenTokens(std::size_t buckets_log2)
   TDN_ASSERT(buckets_log2 <= 16);
 }
 
-// Two shards that note the same token at the same moment take the same slot, where one of them
-// loses and looks again; or, should they differ on which slots have expired, different ones, and
-// then the look behind tells at least one of them.
+// Two shards that note the same token at the same moment mostly take the same slot, where one of
+// them loses and looks again; should they take different ones, the look behind tells at least one of
+// them.
 Result<void> SeenTokens::use(const RouteToken& token, std::uint64_t now_ms) {
   const std::uint64_t hash = hash_of(token);
   const std::uint64_t fingerprint = hash & ~kTickMask;
-  std::atomic<std::uint64_t>* const slots = buckets_[hash & mask_].slots;
+  const std::array<std::atomic<std::uint64_t>*, 2> buckets{buckets_[hash & mask_].slots,
+                                                           buckets_[mix(hash) & mask_].slots};
   const std::uint64_t now_tick = now_ms >> kTickShift;
   const std::uint64_t wanted = fingerprint | (((token.expiry_ms >> kTickShift) + 1) & kTickMask);
   const auto is_same = [&](std::uint64_t slot) {
     return is_live(slot, now_tick) && (slot & ~kTickMask) == fingerprint;
   };
   while (true) {
-    std::size_t free = kWays;
+    std::atomic<std::uint64_t>* free = nullptr;
     std::uint64_t before = 0;
-    for (std::size_t i = kWays; i-- > 0;) {
-      const std::uint64_t slot = slots[i].load();
-      if (is_same(slot)) {
-        return used();
-      }
-      if (!is_live(slot, now_tick)) {
-        free = i;
-        before = slot;
+    std::size_t most_room = 0;
+    for (std::atomic<std::uint64_t>* const slots : buckets) {
+      std::size_t room = 0;
+      for (std::size_t i = 0; i < kWays; ++i) {
+        const std::uint64_t slot = slots[i].load();
+        if (is_same(slot)) {
+          return used();
+        }
+        if (!is_live(slot, now_tick) && ++room > most_room) {
+          most_room = room;
+          free = &slots[i];
+          before = slot;
+        }
       }
     }
-    if (free == kWays) {
+    if (free == nullptr) {
       return fail(Code::kOverloaded, "too many requests of peers at once; retry elsewhere");
     }
-    if (!slots[free].compare_exchange_strong(before, wanted)) {
+    if (!free->compare_exchange_strong(before, wanted)) {
       continue;
     }
-    for (std::size_t i = 0; i < kWays; ++i) {
-      if (i != free && is_same(slots[i].load())) {
-        return used();
+    for (std::atomic<std::uint64_t>* const slots : buckets) {
+      for (std::size_t i = 0; i < kWays; ++i) {
+        if (&slots[i] != free && is_same(slots[i].load())) {
+          return used();
+        }
       }
     }
     return {};

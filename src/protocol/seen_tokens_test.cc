@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/random.h"
 
@@ -53,12 +56,38 @@ TEST(SeenTokens, IsKeptUntilItsExpiryAndTheRoomIsUsedAgain) {
   }
 }
 
-TEST(SeenTokens, ManyFitBesideEachOther) {
+TEST(SeenTokens, ThreeQuartersOfTheTableFillBeforeOneFindsNoRoom) {
   SeededRandom random{1};
-  SeenTokens seen;
-  for (int i = 0; i < 20'000; ++i) {
-    ASSERT_TRUE(seen.use(token(random), kNow).has_value()) << i;
+  constexpr std::size_t kLog2 = 12;
+  SeenTokens seen(kLog2);
+  RouteToken last = token(random);
+  for (std::size_t i = 0; i < (std::size_t{SeenTokens::kWays} << kLog2) * 3 / 4; ++i) {
+    last = token(random);
+    ASSERT_TRUE(seen.use(last, kNow).has_value()) << i;
+    ASSERT_FALSE(seen.use(last, kNow).has_value()) << i;
   }
+}
+
+TEST(SeenTokens, OfManyWhoNoteTheSameTokensAtOnceOneMayUseEach) {
+  SeededRandom random{1};
+  SeenTokens seen(6);
+  std::vector<RouteToken> tokens;
+  for (int i = 0; i < 400; ++i) {
+    tokens.push_back(token(random));
+  }
+  std::atomic<int> taken = 0;
+  std::vector<std::jthread> shards;
+  for (int shard = 0; shard < 4; ++shard) {
+    shards.emplace_back([&] {
+      for (const RouteToken& each : tokens) {
+        taken += seen.use(each, kNow) ? 1 : 0;
+      }
+    });
+  }
+  shards.clear();
+  // Never twice. Two who meet may both be told that another was first.
+  EXPECT_LE(taken, 400);
+  EXPECT_GT(taken, 360);
 }
 
 TEST(SeenTokens, TimeMayWrapAroundInTheTable) {

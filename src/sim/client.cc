@@ -11,6 +11,7 @@
 #include "io/event.h"
 #include "io/loop.h"
 #include "sim/detail/message_reader.h"
+#include "sim/engine.h"
 
 namespace tdn::sim {
 namespace {
@@ -140,7 +141,7 @@ std::string SimClient::request(const Told& told) {
   const std::uint64_t most = random_.below(50) == 0 ? 60'000 : 600;
   std::string body = fmt::format(
       R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"user":"{}","stream":{})",
-      told.wrong == Wrong::kModel ? "nosuch" : "m", std::string(random_.below(most), 'q'),
+      told.wrong == Wrong::kModel ? "nosuch" : kSimModel, std::string(random_.below(most), 'q'),
       told.mark, told.streamed);
   if (told.asked_usage) {
     body += R"(,"stream_options":{"include_usage":true})";
@@ -151,8 +152,10 @@ std::string SimClient::request(const Told& told) {
   body += told.wrong == Wrong::kBody ? "]" : "}";
   return fmt::format(
       "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {}\r\n"
-      "content-type: application/json\r\ncontent-length: {}\r\n\r\n{}",
-      told.wrong == Wrong::kKey ? "sk-tdn-wrong" : options_.key, body.size(), body);
+      "content-type: application/json\r\n{}content-length: {}\r\n\r\n{}",
+      told.wrong == Wrong::kKey ? "sk-tdn-wrong" : options_.key,
+      options_.location.empty() ? "" : "tdn-client-location: " + options_.location + "\r\n",
+      body.size(), body);
 }
 
 // An error: the connection is of no more use.

@@ -44,6 +44,7 @@ struct Told {
 
 struct ClientOptions {
   std::string key{};                               // a good one
+  std::string location{};                          // as `tdn-client-location` says it; or nothing
   std::uint64_t most_requests = 4;                 // one after the other
   Duration think = std::chrono::milliseconds(15);  // before each, on average
   std::uint64_t leave_percent = 15;

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kStreamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
 constexpr std::string_view kModels =
-    R"({"object":"list","data":[{"id":"m","object":"model","created":1,"owned_by":"sim"}]})";
+    R"({"object":"list","data":[{"id":"smollm2","object":"model","created":1,"owned_by":"sim"}]})";
 constexpr std::string_view kErrorEvent =
     "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n";
 constexpr std::string_view kDone = "data: [DONE]\n\n";
@@ -93,7 +93,7 @@ struct SimEngine::Work {
   [[nodiscard]] std::string event(std::string_view delta, std::string_view finish_json) const {
     const std::string counts = continuous_usage ? ",\"usage\":" + usage() : "";
     return fmt::format(
-        R"(data: {{"id":"{}","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{},"finish_reason":{}}}]{}}})"
+        R"(data: {{"id":"{}","object":"chat.completion.chunk","created":1,"model":"smollm2","choices":[{{"index":0,"delta":{},"finish_reason":{}}}]{}}})"
         "\n\n",
         mark, delta, finish_json, counts);
   }
@@ -278,7 +278,7 @@ io::Task<Result<bool>> SimEngine::answer_whole(Connection& connection, Work work
   const std::string answer = whole_answer(
       200, "",
       fmt::format(
-          R"({{"id":"{}","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{}"}},"finish_reason":"{}"}}]{}}})",
+          R"({{"id":"{}","object":"chat.completion","created":1,"model":"smollm2","choices":[{{"index":0,"message":{{"role":"assistant","content":"{}"}},"finish_reason":"{}"}}]{}}})",
           work.mark, attempt.text, work.finish, usage));
   attempt.answering = true;
   if (attempt.fault == EngineFault::kDiesInStream || attempt.fault == EngineFault::kEndsInStream) {

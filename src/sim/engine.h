@@ -24,6 +24,9 @@
 
 namespace tdn::sim {
 
+// The model of its stories, under the name that scenarios know.
+inline constexpr std::string_view kSimModel = "smollm2";
+
 // What goes wrong with one answer. `kNone` and `kLateUsage` are whole answers with usage.
 enum class EngineFault : std::uint8_t {
   kNone,

@@ -42,18 +42,18 @@ spec: {{location: {{country: FR, city: P, latitude: 48.86, longitude: 2.35}}, ow
 ---
 apiVersion: tdn/v1
 kind: Model
-metadata: {{name: m}}
+metadata: {{name: smollm2}}
 spec: {{price: {{currency: USD, perMillion: {{input: "0.02", cachedInput: "0.005", output: "0.04"}}}}}}
 ---
 apiVersion: tdn/v1
 kind: Endpoint
 metadata: {{name: f}}
-spec: {{site: frankfurt, kind: tdn, url: "http://{}", models: [{{model: m}}], concurrency: {}}}
+spec: {{site: frankfurt, kind: tdn, url: "http://{}", models: [{{model: smollm2}}], concurrency: {}}}
 ---
 apiVersion: tdn/v1
 kind: Endpoint
 metadata: {{name: p}}
-spec: {{site: paris, kind: openai, url: "http://{}", models: [{{model: m}}]}}
+spec: {{site: paris, kind: openai, url: "http://{}", models: [{{model: smollm2}}]}}
 ---
 apiVersion: tdn/v1
 kind: Tenant

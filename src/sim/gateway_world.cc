@@ -38,18 +38,18 @@ spec:
 ---
 apiVersion: tdn/v1
 kind: Model
-metadata: {{name: m}}
+metadata: {{name: smollm2}}
 spec: {{price: {{currency: USD, perMillion: {{input: "0.02", cachedInput: "0.005", output: "0.04"}}}}}}
 ---
 apiVersion: tdn/v1
 kind: Endpoint
 metadata: {{name: first}}
-spec: {{site: here, kind: tdn, url: "http://{}", models: [{{model: m}}]}}
+spec: {{site: here, kind: tdn, url: "http://{}", models: [{{model: smollm2}}]}}
 ---
 apiVersion: tdn/v1
 kind: Endpoint
 metadata: {{name: second}}
-spec: {{site: here, kind: openai, url: "http://{}", models: [{{model: m}}]}}
+spec: {{site: here, kind: openai, url: "http://{}", models: [{{model: smollm2}}]}}
 ---
 apiVersion: tdn/v1
 kind: Tenant

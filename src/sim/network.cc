@@ -11,6 +11,7 @@ namespace tdn::sim {
 namespace {
 
 constexpr std::size_t kMostHosts = 250;
+constexpr Duration kLeastPatience = std::chrono::milliseconds(200);
 
 std::unique_ptr<io::Stream> as_stream(std::unique_ptr<SimStream> stream) { return stream; }
 
@@ -61,6 +62,13 @@ void SimNetwork::set_power(SimHost& host, bool on) {
 Duration SimNetwork::delay(const LinkOptions& options) {
   const auto jitter = static_cast<std::uint64_t>(options.jitter.count());
   return options.latency + Duration(random_.below(jitter + 1));
+}
+
+Duration SimNetwork::loss(const LinkOptions& options) {
+  if (options.loss_per_mille == 0 || random_.below(1000) >= options.loss_per_mille) {
+    return {};
+  }
+  return kLeastPatience + 4 * options.latency;
 }
 
 SimHost* SimNetwork::find(const io::Address& address) {

@@ -3,7 +3,7 @@
 // trust on one machine.
 //
 // What it does to connections, all of it drawn from the seed: latency with jitter, pieces cut
-// anywhere, a bounded number of bytes under way with back-pressure, refused connections, half-close
+// anywhere or lost and sent again, a bounded number of bytes under way with back-pressure, refused connections, half-close
 // and reset as TCP has them, and on command cuts (nothing passes; what was under way comes after
 // the cut has ended), resets and hosts without power.
 //
@@ -32,6 +32,7 @@ struct LinkOptions {
   std::size_t piece = 1460;                           // longest; ≥ 1
   std::uint64_t cut_percent = 30;                     // of pieces, cut at a random place
   std::uint64_t bytes_per_second = 0;                 // 0: no bound
+  std::uint64_t loss_per_mille = 0;                   // of pieces, which come at the second try
 };
 
 // Bytes that a sender has handed over and its receiver has not read, per direction.
@@ -75,6 +76,8 @@ class SimNetwork {
   [[nodiscard]] Link& link(int a, int b);
   // One way, jitter included.
   [[nodiscard]] Duration delay(const LinkOptions& options);
+  // What a lost piece costs: the sender's patience, of Linux (200 ms and two round trips, at least).
+  [[nodiscard]] Duration loss(const LinkOptions& options);
   [[nodiscard]] SimHost* find(const io::Address& address);
   [[nodiscard]] SimListener* pick_listener(const io::Address& address);
   void remember(const std::shared_ptr<SimConnection>& connection);

@@ -116,6 +116,15 @@ Result<void> NetworkEdge::serve() {
   return {};
 }
 
+bool NetworkEdge::quiet() const {
+  for (std::uint32_t i = 0; catalogue_ && i < catalogue_->snapshot().endpoints().size(); ++i) {
+    if (catalogue_->table().state({i}).in_flight() > 0) {
+      return false;
+    }
+  }
+  return writer_->resting();
+}
+
 void NetworkEdge::find_control_at(const io::Address& address) {
   dial_[std::string(io::kControlPeer)] = address;
 }

@@ -64,6 +64,9 @@ class NetworkEdge final : private agent::AgentHost {
   [[nodiscard]] bool wants_restart() const { return wants_restart_; }
   [[nodiscard]] bool serving() const { return serving_; }
 
+  // No request of it is under way, and all that it knows is written.
+  [[nodiscard]] bool quiet() const;
+
   // Where it looks for control from now on.
   void find_control_at(const io::Address& address);
 

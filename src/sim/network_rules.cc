@@ -57,16 +57,16 @@ void NetworkRules::check_attempts(Site& site, Instant /*now*/) {
 }
 
 bool NetworkRules::may_serve(const Site& site, const std::string& mark) const {
-  if (site.site.inside) {
-    return true;
-  }
   for (const Client& client : clients_) {
     for (const Told& told : client.client.client->told()) {
       if (told.mark != mark) {
         continue;
       }
-      if (client.client.fence != Fence::kByPolicy) {
-        return client.client.fence == Fence::kNone;
+      if (client.client.fence == Fence::kSites) {
+        return client.client.only->contains(site.site.name);
+      }
+      if (site.site.inside || client.client.fence != Fence::kByPolicy) {
+        return site.site.inside || client.client.fence == Fence::kNone;
       }
       // Whatever was in force from when the client began.
       for (std::size_t i = 0; i < site.history.size(); ++i) {

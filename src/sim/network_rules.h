@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,12 @@
 
 namespace tdn::sim {
 
-enum class Fence : std::uint8_t { kNone, kAlways, kByPolicy };
+enum class Fence : std::uint8_t {
+  kNone,
+  kAlways,    // only sites inside
+  kByPolicy,  // the same, while a policy says so
+  kSites,     // only certain sites
+};
 
 // One site of the story, as the rules look at it. Borrowed parts outlive the rules.
 struct SiteUnderRules {
@@ -40,6 +46,7 @@ struct SiteUnderRules {
 struct ClientUnderRules {
   const SimClient* client = nullptr;
   Fence fence = Fence::kNone;
+  const std::set<std::string>* only = nullptr;  // Fence::kSites
 };
 
 class NetworkRules {

@@ -27,18 +27,22 @@ constexpr std::array<Named, 6> kBugs{{
 
 std::string replay_command(const NetworkSimOptions& options, std::uint64_t seed) {
   const auto* planted = std::ranges::find(kBugs, options.bug, &Named::bug);
-  return fmt::format("tdn sim network --seeds 1 --seed {}{}{} --trace", seed,
+  return fmt::format("tdn sim network --seeds 1 --seed {}{}{}{}{} --trace", seed,
+                     options.scenario.empty() ? "" : " --scenario ", options.scenario,
                      planted == kBugs.end() ? "" : " --planted ",
                      planted == kBugs.end() ? "" : planted->name);
 }
 
 // The story of one seed, told twice where that is due.
 NetworkOutcome tell(const NetworkSimOptions& options, std::uint64_t seed) {
-  const NetworkStory story{
-      .seed = seed, .bug = options.bug, .print = options.print_trace ? stdout : nullptr};
+  NetworkStory story{.seed = seed,
+                     .bug = options.bug,
+                     .plan = options.plan,
+                     .print = options.print_trace ? stdout : nullptr};
   NetworkOutcome outcome = run(story);
+  story.print = nullptr;
   if (options.repeat_every > 0 && seed % options.repeat_every == 0 &&
-      run({.seed = seed, .bug = options.bug}).trace != outcome.trace) {
+      run(story).trace != outcome.trace) {
     outcome.violations.emplace_back(
         "told twice, the story differs: something is not decided by the seed");
   }
@@ -49,9 +53,11 @@ void print_counts(const NetworkCounts& counts) {
   fmt::print(
       "  {} events, {} requests: {} finishes seen, {} refused; {} records at control, {} of them "
       "sold\n"
-      "  {} changes by the operator, {} crashes of edges, {} of control, {} old controls\n",
+      "  {} changes by the operator, {} crashes of edges, {} of control, {} sites cut off, {} old "
+      "controls\n",
       counts.events, counts.requests, counts.finishes, counts.refusals, counts.records, counts.sold,
-      counts.changes, counts.edge_crashes, counts.control_crashes, counts.old_controls);
+      counts.changes, counts.edge_crashes, counts.control_crashes, counts.cut_off,
+      counts.old_controls);
 }
 
 }  // namespace

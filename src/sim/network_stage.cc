@@ -21,14 +21,16 @@ NetworkStage::NetworkStage(const NetworkStory& story)
     : random_(story.seed),
       trace_(clock_, story.print),
       bug_(story.bug),
+      plan_(story.plan == nullptr ? three_sites() : *story.plan),
       people_(machines_.add("people", {})),
       control_machine_(machines_.add("control", draw_wrong_clock())),
       old_control_(people_.loop(), network_.add_host("old-control"), old_control_address()),
       operator_(people_.loop(), people_.host(), trace_,
-                control_machine_.host().address(kControlPort), kOperatorToken) {
+                control_machine_.host().address(kControlPort), kOperatorToken),
+      sites_(plan_.sites.size()) {
   old_control_.start();
-  for (std::size_t i = 0; i < kSites.size(); ++i) {
-    make_site(sites_[i], kSites[i]);
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    make_site(sites_[i], plan_.sites[i]);
   }
   draw_links();
   draw_keys();
@@ -47,12 +49,15 @@ io::Address NetworkStage::old_control_address() {
   return address;
 }
 
-void NetworkStage::make_site(StagedSite& site, const SiteFacts& facts) {
-  site.name = facts.name;
-  site.machine = &machines_.add(facts.name, draw_wrong_clock());
-  site.engine_host = &network_.add_host(std::string(facts.name) + "-engine");
-  const EngineOptions options{.first_token = up_to(10ms) + 1us,
-                              .token = up_to(4ms) + 1us,
+void NetworkStage::make_site(StagedSite& site, const PlannedSite& planned) {
+  const bool fixed = planned.room > 0;
+  site.name = planned.name;
+  site.place = planned.place;
+  site.room = fixed ? planned.room : one_of({1, 4, 64});
+  site.machine = &machines_.add(site.name, draw_wrong_clock());
+  site.engine_host = &network_.add_host(site.name + "-engine");
+  const EngineOptions options{.first_token = fixed ? planned.first_token : up_to(10ms) + 1us,
+                              .token = fixed ? planned.token : up_to(4ms) + 1us,
                               .most_tokens = one_of({4, 16, 16, 120}),
                               .fault_percent = one_of({0, 15, 50}),
                               .idle = up_to(1s) + 1us};
@@ -60,23 +65,39 @@ void NetworkStage::make_site(StagedSite& site, const SiteFacts& facts) {
       std::make_unique<SimEngine>(people_.loop(), *site.engine_host,
                                   site.engine_host->address(kEnginePort), random_, trace_, options);
   site.engine->start();
-  rules_.add({facts.name, facts.inside, site.engine.get()});
+  rules_.add({site.name, planned.inside, site.engine.get()});
 }
 
 LinkOptions NetworkStage::draw_link(Duration slowest) {
   return {.latency = 50us + up_to(slowest),
           .jitter = 1us + up_to(slowest),
           .piece = one_of({1460, 1460, 4000, 300}),
-          .cut_percent = random_.below(40)};
+          .cut_percent = random_.below(40),
+          .loss_per_mille = one_of({0, 0, 0, 20})};
+}
+
+LinkOptions NetworkStage::draw_link(const scenario::Place& from, const scenario::Place& to,
+                                    Duration slowest) {
+  LinkOptions link = draw_link(slowest);
+  if (plan_.scenario != nullptr) {
+    link.latency = plan_.scenario->rtt(from, to) / 2;
+    link.jitter = plan_.scenario->jitter / 2;
+    link.bytes_per_second = plan_.scenario->bytes_per_second;
+  }
+  return link;
 }
 
 void NetworkStage::draw_links() {
+  const scenario::Place& control =
+      plan_.scenario == nullptr ? sites_[0].place : plan_.scenario->control;
   for (const StagedSite& site : sites_) {
     network_.set_link(site.machine->host(), *site.engine_host, draw_link(2ms));
-    network_.set_link(site.machine->host(), control_machine_.host(), draw_link(20ms));
+    network_.set_link(site.machine->host(), control_machine_.host(),
+                      draw_link(site.place, control, 20ms));
     for (const StagedSite& other : sites_) {
       if (&site < &other) {
-        network_.set_link(site.machine->host(), other.machine->host(), draw_link(8ms));
+        network_.set_link(site.machine->host(), other.machine->host(),
+                          draw_link(site.place, other.place, 8ms));
       }
     }
   }
@@ -84,8 +105,8 @@ void NetworkStage::draw_links() {
 
 void NetworkStage::draw_keys() {
   disk_.secrets = control::rotated({}, random_);
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    keys_[i] = domain::make_api_key(random_);
+  for (std::size_t i = 0; i < plan_.tenants.size(); ++i) {
+    keys_.push_back(domain::make_api_key(random_));
   }
   for (StagedSite& site : sites_) {
     std::string secret;
@@ -142,34 +163,44 @@ void NetworkStage::plant(NetworkEdgeOptions& options) const {
 }
 
 void NetworkStage::draw_clients() {
-  for (const StagedSite& site : sites_) {
+  for (const PlannedCity& city : plan_.cities) {
+    const StagedSite& entry = sites_[city.entry];
+    add_client(entry, city.name, draw_link(city.place, entry.place, 5ms), city.location);
+  }
+  for (std::size_t i = 0; plan_.cities.empty() && i < sites_.size(); ++i) {
     const std::uint64_t count = 1 + random_.below(3);
-    for (std::uint64_t i = 0; i < count; ++i) {
-      SimHost& host = network_.add_host(fmt::format("{}-client-{}", site.name, i));
-      network_.set_link(site.machine->host(), host, draw_link(5ms));
-      const std::uint64_t tenant = random_.below(3);
-      const ClientOptions options{.key = keys_[tenant]->text,
-                                  .most_requests = 4 + random_.below(25),
-                                  .think = one_of({5, 40, 400}) * 1ms};
-      clients_.push_back(std::make_unique<SimClient>(
-          people_.loop(), host, site.machine->host().address(kGatewayPort),
-          fmt::format("{}{}", site.name[0], i), random_, trace_, options));
-      rules_.add({clients_.back().get(), static_cast<Fence>(tenant)});
-      client_hosts_.push_back(&host);
+    for (std::uint64_t each = 0; each < count; ++each) {
+      add_client(sites_[i], fmt::format("{}{}", sites_[i].name[0], each), draw_link(5ms), {});
     }
   }
 }
 
-std::string NetworkStage::manifests() {
-  std::array<KeyText, 3> keys;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    keys[i] = {keys_[i]->id.to_string(), codec::to_hex(keys_[i]->sha256)};
+void NetworkStage::add_client(const StagedSite& site, std::string name, const LinkOptions& link,
+                              std::string location) {
+  SimHost& host = network_.add_host(name + "-client");
+  network_.set_link(site.machine->host(), host, link);
+  const std::size_t tenant = random_.below(plan_.tenants.size());
+  const ClientOptions options{.key = keys_[tenant].text,
+                              .location = std::move(location),
+                              .most_requests = 4 + random_.below(25),
+                              .think = one_of({5, 40, 400}) * 1ms};
+  clients_.push_back(
+      std::make_unique<SimClient>(people_.loop(), host, site.machine->host().address(kGatewayPort),
+                                  std::move(name), random_, trace_, options));
+  rules_.add({clients_.back().get(), plan_.tenants[tenant].fence, &plan_.tenants[tenant].only});
+  client_hosts_.push_back(&host);
+}
+
+std::string NetworkStage::manifests() const {
+  std::vector<KeyText> keys;
+  for (const domain::NewApiKey& key : keys_) {
+    keys.push_back({key.id.to_string(), codec::to_hex(key.sha256)});
   }
-  std::array<std::string, 3> engines;
-  for (std::size_t i = 0; i < engines.size(); ++i) {
-    engines[i] = to_string(sites_[i].engine_host->address(kEnginePort));
+  std::vector<EngineText> engines;
+  for (const StagedSite& site : sites_) {
+    engines.push_back({to_string(site.engine_host->address(kEnginePort)), site.room});
   }
-  return network_manifests(engines, keys, one_of({1, 1, 2, 64}));
+  return network_manifests(plan_, engines, keys);
 }
 
 }  // namespace tdn::sim

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A story that is not over by then has found something that hangs.
-constexpr std::uint64_t kMostEvents = 600'000;
+constexpr std::uint64_t kMostEvents = 200'000;  // per site
 constexpr Duration kHealing = 180s;
 constexpr std::uint64_t kBetweenTroubles = 500;  // events, at most
 
@@ -58,10 +58,11 @@ class World final : private NetworkStage {
     if (!rules_.violations().empty() && outcome_.violations.empty()) {
       outcome_.violations = rules_.violations();
     }
-    if (poller_.events() >= kMostEvents && outcome_.violations.empty()) {
+    if (poller_.events() >= most_events() && outcome_.violations.empty()) {
       violate("the story does not end");
     }
   }
+  [[nodiscard]] std::uint64_t most_events() const { return kMostEvents * sites_.size(); }
   [[nodiscard]] bool well() const { return outcome_.violations.empty(); }
 
   // Whoever watches over the processes of a machine.
@@ -159,7 +160,7 @@ class World final : private NetworkStage {
     Site& site = sites_[random_.below(sites_.size())];
     SimHost& host = site.machine->host();
     Site& other = sites_[random_.below(sites_.size())];
-    switch (random_.below(13)) {
+    switch (random_.below(14)) {
       case 0:
         crash(site);
         break;
@@ -199,9 +200,24 @@ class World final : private NetworkStage {
       case 11:
         old_control_comes_back(site);
         break;
+      case 12:
+        cut_off(site);
+        break;
       default:
         change_fence();
         break;
+    }
+  }
+
+  // From everything but its clients and its engine.
+  void cut_off(Site& site) {
+    ++outcome_.counts.cut_off;
+    const Duration duration = up_to(30s);
+    network_.cut(site.machine->host(), control_machine_.host(), duration);
+    for (const Site& other : sites_) {
+      if (other.name != site.name) {
+        network_.cut(site.machine->host(), other.machine->host(), duration);
+      }
     }
   }
 
@@ -286,7 +302,7 @@ class World final : private NetworkStage {
   // In an orderly way.
   void stop(Site& site) {
     site.edge->begin_stop();
-    while (!site.edge->stopped() && poller_.events() < 2 * kMostEvents) {
+    while (!site.edge->stopped() && poller_.events() < 2 * most_events()) {
       machines_.step();
     }
     machines_.settle();
@@ -295,7 +311,7 @@ class World final : private NetworkStage {
     site.back = clock_.now();
   }
 
-  // Nothing breaks any more: all that was settled must reach control.
+  // Nothing breaks any more: what is under way ends, and all that was settled must reach control.
   void heal() {
     old_control_goes();
     const Instant late = clock_.now() + kHealing;
@@ -323,7 +339,8 @@ class World final : private NetworkStage {
   }
   [[nodiscard]] bool all_uploaded() {
     return control_ != nullptr && std::ranges::all_of(sites_, [&](const Site& site) {
-             if (!site.edge || !site.edge->serving() || !site.edge->agent().connected()) {
+             if (!site.edge || !site.edge->serving() || !site.edge->quiet() ||
+                 !site.edge->agent().connected()) {
                return false;
              }
              const meter::OutboxPosition at = site.edge->books();
@@ -392,6 +409,7 @@ NetworkCounts& NetworkCounts::operator+=(const NetworkCounts& other) {
   changes += other.changes;
   edge_crashes += other.edge_crashes;
   control_crashes += other.control_crashes;
+  cut_off += other.cut_off;
   old_controls += other.old_controls;
   return *this;
 }

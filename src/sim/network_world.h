@@ -1,6 +1,6 @@
-// One story, told by one seed: control, three sites with an edge and an engine each, users of three
-// tenants at every site, an operator who changes a fence now and then, and bad luck of every kind:
-// edges and control die and start again, links are cut and reset, clocks are wrong and are set, an
+// One story, told by one seed: control, the sites of a plan (sim/network_plan.h) with an edge and an
+// engine each, users of its tenants, an operator who changes a fence now and then, and bad luck of every kind:
+// edges and control die and start again, links lose pieces, are cut and reset, a site is cut off, clocks are wrong and are set, an
 // old control comes back and offers what was in force once. In the end all is healed, everything is
 // uploaded, and control's books are compared with what users and engines saw.
 //
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "codec/sha256.h"
+#include "sim/network_plan.h"
 
 namespace tdn::sim {
 
@@ -30,6 +31,7 @@ enum class NetworkBug : std::uint8_t {
 struct NetworkStory {
   std::uint64_t seed = 1;
   NetworkBug bug = NetworkBug::kNone;
+  const NetworkPlan* plan = nullptr;  // null: three_sites()
   std::FILE* print = nullptr;  // every event, for a person to read
 };
 
@@ -44,6 +46,7 @@ struct NetworkCounts {
   std::uint64_t changes = 0;  // applied by the operator
   std::uint64_t edge_crashes = 0;
   std::uint64_t control_crashes = 0;
+  std::uint64_t cut_off = 0;       // times that a site was, from all but its clients
   std::uint64_t old_controls = 0;  // times that one came back
 
   NetworkCounts& operator+=(const NetworkCounts& other);

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
 #include <string_view>
+
+#include "scenario/builtin.h"
 
 namespace tdn::sim {
 namespace {
@@ -33,6 +37,38 @@ TEST(NetworkWorld, ASeedTellsTheSameStoryAgain) {
   }
   EXPECT_NE(run({.seed = 3}).trace, run({.seed = 4}).trace);
 }
+
+struct Staged {
+  std::string_view scenario;
+  std::uint64_t seeds;
+};
+class OfAScenario : public testing::TestWithParam<Staged> {};
+
+TEST_P(OfAScenario, NoStoryBreaksARule) {
+  const scenario::Scenario scenario = scenario::builtin_scenario(GetParam().scenario);
+  const Result<NetworkPlan> plan = plan_of(scenario);
+  ASSERT_TRUE(plan) << to_string(plan.error());
+  NetworkCounts counts;
+  for (std::uint64_t seed = 1; seed <= GetParam().seeds; ++seed) {
+    const NetworkOutcome outcome = run({.seed = seed, .plan = &*plan});
+    for (const std::string& violation : outcome.violations) {
+      ADD_FAILURE() << "seed " << seed << ": " << violation;
+    }
+    counts += outcome.counts;
+  }
+  EXPECT_GT(counts.finishes, 5 * GetParam().seeds);
+  EXPECT_GT(counts.sold, 0U);
+  EXPECT_GT(counts.edge_crashes + counts.cut_off, GetParam().seeds);
+}
+
+INSTANTIATE_TEST_SUITE_P(Network, OfAScenario,
+                         testing::Values(Staged{"three", 10}, Staged{"sovereign", 10},
+                                         Staged{"europe-six", 6}, Staged{"planet-twelve", 4}),
+                         [](const auto& named) {
+                           std::string name(named.param.scenario);
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 struct Plant {
   NetworkBug bug;

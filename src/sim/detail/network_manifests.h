@@ -1,13 +1,15 @@
-// The manifests of the simulated network: three sites, one model, three tenants, of which one is
-// fenced in always and one by a policy that the operator changes.
+// The manifests of the simulated network: the sites of its plan with an endpoint each, one model,
+// the plan's tenants, of which one is fenced in always and one by a policy that the operator
+// changes.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "control/publisher.h"
 #include "meter/price.h"
+#include "sim/network_plan.h"
 
 namespace tdn::sim {
 
@@ -16,10 +18,15 @@ struct KeyText {
   std::string sha256;
 };
 
-// `engines`, their addresses: of Frankfurt, inside the fence, Paris and Ashburn. `keys`: of the
-// tenants free, fenced and moving. `room`: requests that Frankfurt's engine takes together.
-[[nodiscard]] std::string network_manifests(const std::array<std::string, 3>& engines,
-                                            const std::array<KeyText, 3>& keys, std::uint64_t room);
+struct EngineText {
+  std::string address;
+  std::uint64_t room = 0;  // requests that it takes together
+};
+
+// An engine per site and a key per tenant of the plan, in its order.
+[[nodiscard]] std::string network_manifests(const NetworkPlan& plan,
+                                            const std::vector<EngineText>& engines,
+                                            const std::vector<KeyText>& keys);
 // The policy of the tenant moving: within the fence, or anywhere.
 [[nodiscard]] std::string fence_manifest(bool closed);
 // Whether a snapshot has it closed, by its text.
