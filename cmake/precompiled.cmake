@@ -1,6 +1,5 @@
 # Headers of others, parsed once per preset instead of once per file: two thirds of what a file of ours
-# costs to read is the standard library, {fmt} and GoogleTest. The release presets do without, so that
-# a file that forgets an include is found there.
+# costs to read is the standard library, {fmt} and GoogleTest.
 
 # GoogleTest's and RapidCheck's macros are not written to our warning level.
 set(TDN_TEST_OPTIONS -Wno-global-constructors -Wno-sign-conversion)

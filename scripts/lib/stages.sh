@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2154
 
 FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+export LOOP_SECONDS=${LOOP_SECONDS:-360}
 
 purposes_of() {
   case $1 in
@@ -164,5 +165,4 @@ stage_e2e() {
 
 stage_api() { run_vitest api/; }
 
-# Not among the stages that run by themselves: LOOP_SECONDS decides how long.
 stage_loop() { run_vitest loop/; }

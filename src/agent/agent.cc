@@ -52,8 +52,6 @@ bool same_state(const std::vector<protocol::EndpointReport>& a,
   });
 }
 
-struct Done {};
-
 }  // namespace
 
 Agent::Agent(const AgentParts& parts, AgentOptions options, const Secret& node_secret)
@@ -214,10 +212,10 @@ io::Task<> Agent::write_contact(Instant now) {
   }
   contact_written_ = {options_.machine_boot, now, age};
   SnapshotStore& store = parts_.store;
-  std::function<Result<Done>()> job = [&store, contact = contact_written_] {
-    return store.write_contact(contact).map([] { return Done{}; });
+  std::function<Result<io::Done>()> job = [&store, contact = contact_written_] {
+    return store.write_contact(contact).map([] { return io::Done{}; });
   };
-  const Result<Done> written = co_await parts_.pool.run(std::move(job), parts_.loop);
+  const Result<io::Done> written = co_await parts_.pool.run(std::move(job), parts_.loop);
   if (!written && written.error().code() != Code::kCancelled) {
     log_warning("agent", "cannot write down when control was heard",
                 {{"reason", written.error().detail()}});
@@ -332,8 +330,8 @@ io::Task<Result<void>> Agent::refused(const protocol::SyncRequest& request,
 
 io::Task<Result<void>> Agent::begin_epoch(std::uint32_t epoch, bool forked) {
   meter::Outbox& outbox = parts_.outbox;
-  std::function<Result<Done>()> job = [&outbox, epoch, forked] {
-    return outbox.begin_epoch(epoch, forked).map([] { return Done{}; });
+  std::function<Result<io::Done>()> job = [&outbox, epoch, forked] {
+    return outbox.begin_epoch(epoch, forked).map([] { return io::Done{}; });
   };
   TDN_CO_TRY_VOID(co_await parts_.pool.run(std::move(job), parts_.loop));
   log_error("agent",

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMostRefusal = std::size_t{64} << 10U;
-constexpr int kOk = 200;
+constexpr int kStatusOk = 200;
 
 http::ClientLimits limits_to_control() {
   http::ClientLimits limits;
@@ -94,7 +94,7 @@ io::Task<Result<ControlClient::Reply>> ControlClient::sync(std::string body) {
 io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef& ref) {
   std::string target = "/edge/v1/sections/" + codec::to_hex(ref.sha256);
   TDN_CO_TRY(Opened opened, co_await send("GET", std::move(target), {}));
-  const bool found = opened.status == kOk;
+  const bool found = opened.status == kStatusOk;
   const std::size_t most = found ? static_cast<std::size_t>(ref.bytes) : kMostRefusal;
   TDN_CO_TRY(std::string body, co_await read_all(opened.exchange, most));
   if (!found) {
@@ -106,7 +106,7 @@ io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef&
 
 io::Task<Result<http::Exchange>> ControlClient::watch() {
   TDN_CO_TRY(Opened opened, co_await send("GET", "/edge/v1/watch", {}));
-  if (opened.status != kOk) {
+  if (opened.status != kStatusOk) {
     co_return fail(Code::kUnavailable, fmt::format("control answered {} to watch", opened.status));
   }
   opened.exchange.expect_stream();

@@ -20,11 +20,8 @@ bool may_pass(Code code) {
   return code != Code::kInvalid && code != Code::kCorrupt && code != Code::kCancelled;
 }
 
-// A job's result without a value, for the pool.
-struct Done {};
-
-Result<Done> done(const Result<void>& result) {
-  return result.map([] { return Done{}; });
+Result<io::Done> done(const Result<void>& result) {
+  return result.map([] { return io::Done{}; });
 }
 
 }  // namespace
@@ -154,7 +151,7 @@ io::Task<Result<void>> SnapshotKeeper::fetch_missing(const SnapshotManifest& man
                       bytes.size()));
     }
     ++counters_.sections_fetched;
-    std::function<Result<Done>()> put = [&store, ref, text = std::move(bytes)] {
+    std::function<Result<io::Done>()> put = [&store, ref, text = std::move(bytes)] {
       return done(store.put(ref, text));
     };
     TDN_CO_TRY_VOID(co_await parts_.pool.run(std::move(put), parts_.loop));
@@ -184,8 +181,8 @@ io::Task<Result<void>> SnapshotKeeper::put_into_use(StoredSnapshot stored, bool 
   std::string envelope = stored.envelope;
   if (fresh) {
     SnapshotStore& store = parts_.store;
-    std::function<Result<Done>()> commit = [&store, kept = std::move(stored),
-                                            trusted = std::move(loaded.trusted)] {
+    std::function<Result<io::Done>()> commit = [&store, kept = std::move(stored),
+                                                trusted = std::move(loaded.trusted)] {
       return done(store.commit(kept, trusted));
     };
     TDN_CO_TRY_VOID(co_await parts_.pool.run(std::move(commit), parts_.loop));

@@ -20,8 +20,6 @@ constexpr Duration kQuick = 250ms;
 constexpr Duration kSlow = 500ms;
 constexpr Duration kPatience = 1s;  // for the writer
 
-struct Done {};
-
 }  // namespace
 
 Uploader::Uploader(io::Loop& loop, io::BlockingPool& pool, meter::Outbox& outbox)
@@ -144,8 +142,8 @@ io::Task<Result<void>> Uploader::taken(const protocol::SyncRequest& request,
   meter::Outbox& outbox = outbox_;
   const std::uint64_t acked = reply.acked;
   const std::uint64_t keep_from = std::min(reply.keep_from, reply.acked + 1);
-  std::function<Result<Done>()> job = [&outbox, epoch, acked, keep_from] {
-    return outbox.acknowledge(epoch, acked, keep_from).map([] { return Done{}; });
+  std::function<Result<io::Done>()> job = [&outbox, epoch, acked, keep_from] {
+    return outbox.acknowledge(epoch, acked, keep_from).map([] { return io::Done{}; });
   };
   TDN_CO_TRY_VOID(co_await pool_.run(std::move(job), loop_));
   fail_point("agent.after_ack");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -30,11 +31,15 @@
 
 namespace tdn::app {
 
+// Scenarios of `tdn up`: what runs if nothing else is said, and sites without distances.
+inline constexpr std::string_view kDefaultScenario = "three";
+inline constexpr std::string_view kNoScenario = "none";
+
 struct UpCommand {
   std::string model_file;  // empty: simulated
   std::string timing_file;
   std::string state;
-  std::string scenario;  // a name or a file; empty: sites without distances
+  std::string scenario{kDefaultScenario};  // a name or a file, or kNoScenario
   std::string sites_file;
   bool simulated = false;  // said so
   local::PortChoice ports;

@@ -45,6 +45,10 @@ TEST(CommandLine, UpTakesAScenarioByNameOrFile) {
   EXPECT_EQ(up.scenario, "planet-twelve");
   EXPECT_FALSE(up.simulated);
   EXPECT_TRUE(parsed<UpCommand>({"up", "--simulated", "--scenario", "a.yaml"}).simulated);
+  EXPECT_EQ(parsed<UpCommand>({"up", "--simulated"}).scenario, "three");
+  EXPECT_EQ(parsed<UpCommand>({"up", "--simulated", "--scenario", "none"}).scenario, "none");
+  EXPECT_TRUE(has(refused({"up", "--scenario", "none"}), "--simulated"));
+  EXPECT_TRUE(has(refused({"up", "--sites", "s.yaml"}), "--simulated"));
   EXPECT_TRUE(has(refused({"up", "--scenario", "three", "--sites", "s.yaml"}), "--sites"));
   EXPECT_TRUE(has(help({"up", "--help"}), "europe-six"));
 }
@@ -222,9 +226,9 @@ TEST(CommandLine, SimGatewayTakesSeedsAndAPlantedBug) {
 }
 
 TEST(CommandLine, SimNetworkTakesSeedsAndAPlantedBug) {
-  const auto command = parsed<SimNetworkCommand>(
-      {"sim", "network", "--seeds", "3", "--planted", "ack-before-commit", "--trace", "--scenario",
-       "planet-twelve"});
+  const auto command =
+      parsed<SimNetworkCommand>({"sim", "network", "--seeds", "3", "--planted", "ack-before-commit",
+                                 "--trace", "--scenario", "planet-twelve"});
   EXPECT_EQ(command.options.seeds, 3U);
   EXPECT_EQ(command.options.scenario, "planet-twelve");
   EXPECT_TRUE(command.options.print_trace);

@@ -34,14 +34,13 @@ Declared declare_up(CLI::App& root, const Environment& environment) {
       R"(Control and the sites Frankfurt, Paris and Ashburn, each an edge and an engine, on loopback. Prints a
 curl line that streams an answer. Ctrl-C stops: open streams get 5 s, everything is gone within 10.
 
-With --scenario the sites are as far from each other, from control and from their clients as measured
-round trips say. There are SCENARIOS; or a file (docs/reference/scenarios.md).
-`tdn chaos` breaks the network while it runs, and heals it.
+The sites are as far from each other, from control and from the places of their clients as measured
+round trips say. Other scenarios: SCENARIOS; or a file (docs/reference/scenarios.md). `none`
+puts them next door to each other. `tdn chaos` breaks the network while it runs, and heals it.
 
 Examples:
   tdn up --simulated
   tdn up --model SmolLM2-135M-Instruct.Q8_0.gguf --state ./network
-  tdn up --simulated --scenario three                          the same sites, really apart
   tdn up --scenario planet-twelve                              its engines are all simulated
   tdn up --simulated --scenario my-network.yaml
   tdn up --simulated --sites my-sites.yaml                     up to 12 Sites
@@ -70,7 +69,8 @@ Examples:
       ->type_name("FILE");
   CLI::Option* scenario = app->add_option("--scenario", flags->command.scenario,
                                           "Sites, distances, client places, engines, tenants")
-                              ->type_name("NAME|FILE");
+                              ->type_name("NAME|FILE|none")
+                              ->capture_default_str();
   app->add_option("--sites", flags->command.sites_file, "Manifests of the sites to run, 1 to 12")
       ->type_name("FILE")
       ->excludes(scenario);
@@ -78,7 +78,7 @@ Examples:
   return {app, [flags]() -> Result<Command> {
             // A scenario may say what each engine is: read later.
             if (!flags->command.simulated && flags->command.model_file.empty() &&
-                flags->command.scenario.empty()) {
+                (!flags->command.sites_file.empty() || flags->command.scenario == kNoScenario)) {
               return fail(Code::kInvalid,
                           "give --model FILE or --simulated (scripts/up fetches a small model)");
             }

@@ -17,14 +17,14 @@ Finds its network by --state, --control with --token-file, or --context; else by
 )";
 
 template <class Options>
-struct Flags {
+struct OperatorFlags {
   Options options;
   OperatorCommand command;
 };
 
 template <class Options>
-std::shared_ptr<Flags<Options>> new_flags(const Environment& environment) {
-  auto flags = std::make_shared<Flags<Options>>();
+std::shared_ptr<OperatorFlags<Options>> new_flags(const Environment& environment) {
+  auto flags = std::make_shared<OperatorFlags<Options>>();
   flags->command.defaults = environment.where;
   return flags;
 }
@@ -47,7 +47,7 @@ void add_where(CLI::App& app, cli::Where& where) {
 
 // The command once its flags are read; `check` may change the options.
 template <class Options>
-Declared finish_as(CLI::App* app, std::shared_ptr<Flags<Options>> flags,
+Declared finish_as(CLI::App* app, std::shared_ptr<OperatorFlags<Options>> flags,
                    std::function<Result<void>(Options&)> check = {}) {
   return {app, [flags = std::move(flags), check = std::move(check)]() -> Result<Command> {
             if (check) {

@@ -24,13 +24,13 @@ void declare_search(CLI::App& app, Options& options, std::string& planted,
 }
 
 template <class SimCommand>
-struct Flags {
+struct SimFlags {
   SimCommand command;
   std::string planted;
 };
 
 Declared declare_gateway(CLI::App& sim) {
-  auto flags = std::make_shared<Flags<SimGatewayCommand>>();
+  auto flags = std::make_shared<SimFlags<SimGatewayCommand>>();
   CLI::App* app = sim.add_subcommand(
       "gateway", "An edge's gateway and books through crashes, one story per seed");
   declare_search(*app, flags->command.options, flags->planted,
@@ -44,7 +44,7 @@ Declared declare_gateway(CLI::App& sim) {
 }
 
 Declared declare_network(CLI::App& sim) {
-  auto flags = std::make_shared<Flags<SimNetworkCommand>>();
+  auto flags = std::make_shared<SimFlags<SimNetworkCommand>>();
   CLI::App* app = sim.add_subcommand(
       "network",
       "Control and its sites through all that can break, one story per seed: three sites anywhere, "

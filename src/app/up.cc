@@ -60,7 +60,7 @@ Result<void> read_network(const UpCommand& command, local::UpOptions& options) {
     TDN_TRY(options.sites, local::parse_sites(text, command.sites_file));
     return {};
   }
-  if (command.scenario.empty()) {
+  if (command.scenario == kNoScenario) {
     options.sites = local::default_sites();  // those of `three`, next door to each other
     return {};
   }

@@ -220,6 +220,16 @@ Result<Entry> decode_entry(const Frame& frame) {
                           static_cast<int>(frame.type)));
 }
 
+Result<std::uint64_t> seq_of_settlement(const Frame& frame) {
+  CborReader cbor(frame.payload);
+  const bool three = cbor.array() == 3;
+  const ByteView record = cbor.bytes();
+  if (frame.version != kFrameVersion || !cbor.ok() || !three) {
+    return malformed(FrameType::kSettlement);
+  }
+  return meter::seq_of_record(record);
+}
+
 meter::UsageVector decode_usage(ByteView usage) {
   meter::UsageVector counts;
   CborReader cbor(usage);

@@ -80,6 +80,10 @@ void encode(const SyncedEntry& entry, ByteBuffer& out);
 // this program does not know is refused, for what it changed cannot be guessed.
 [[nodiscard]] Result<Entry> decode_entry(const Frame& frame);
 
+// The number of the record in a settlement's frame, whose bytes passed the frame's checksum,
+// without looking at the rest again.
+[[nodiscard]] Result<std::uint64_t> seq_of_settlement(const Frame& frame);
+
 // A usage map, as in ProgressEntry, that decode_entry let pass.
 [[nodiscard]] meter::UsageVector decode_usage(ByteView usage);
 void encode_usage(const meter::UsageVector& usage, ByteBuffer& out);

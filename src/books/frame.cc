@@ -13,7 +13,7 @@
 namespace tdn::books {
 namespace {
 
-constexpr std::string_view kMagic = "TDNJRNL1";
+constexpr std::string_view kJournalMagic = "TDNJRNL1";
 constexpr std::uint16_t kFormat = 1;
 
 static_assert(std::endian::native == std::endian::little, "integers are stored as they lie");
@@ -68,7 +68,7 @@ std::string_view name_of(FrameType type) {
 
 std::array<std::uint8_t, kSegmentHeaderBytes> encode_header(const SegmentHeader& header) {
   std::array<std::uint8_t, kSegmentHeaderBytes> out{};
-  std::ranges::copy(bytes_of(kMagic), out.begin());
+  std::ranges::copy(bytes_of(kJournalMagic), out.begin());
   store(out.data() + 8, kFormat);
   store(out.data() + 12, header.epoch);
   std::ranges::copy(header.edge.bytes, out.begin() + 16);
@@ -80,7 +80,7 @@ std::array<std::uint8_t, kSegmentHeaderBytes> encode_header(const SegmentHeader&
 }
 
 Result<SegmentHeader> parse_header(ByteView segment) {
-  if (segment.size() < kSegmentHeaderBytes || text_of(segment.first(8)) != kMagic) {
+  if (segment.size() < kSegmentHeaderBytes || text_of(segment.first(8)) != kJournalMagic) {
     return fail(Code::kCorrupt, "damaged at offset 0: not the header of a journal segment");
   }
   if (load<std::uint32_t>(segment.data() + 60) != codec::crc32c(segment.first(60))) {

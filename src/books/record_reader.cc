@@ -108,8 +108,8 @@ Result<void> RecordReader::find(std::uint32_t epoch, std::uint64_t from) {
       if (frame->type != FrameType::kSettlement) {
         continue;
       }
-      TDN_TRY(const Entry entry, decode_entry(*frame));
-      if (std::get<SettlementEntry>(entry).seq > from) {
+      TDN_TRY(const std::uint64_t first, seq_of_settlement(*frame));
+      if (first > from) {
         break;
       }
       return open(files, i - 1);
@@ -147,8 +147,7 @@ Result<meter::OutboxRecords> RecordReader::read(std::uint32_t epoch, std::uint64
     if (frame->type != FrameType::kSettlement) {
       continue;
     }
-    TDN_TRY(const Entry entry, decode_entry(*frame));
-    const std::uint64_t found = std::get<SettlementEntry>(entry).seq;
+    TDN_TRY(const std::uint64_t found, seq_of_settlement(*frame));
     if (found < from) {
       continue;
     }

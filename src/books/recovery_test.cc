@@ -9,7 +9,7 @@ namespace {
 
 const std::string kFirstSegment = kDir + "/00000001-0000000000000001.tj";
 
-std::vector<std::uint8_t> state_of(const Replica& replica) {
+std::vector<std::uint8_t> books_state(const Replica& replica) {
   ByteBuffer out;
   replica.encode(out);
   return {out.view().begin(), out.view().end()};
@@ -29,10 +29,10 @@ TEST(Recovery, WhatWasWrittenIsThereAgainAndTheEdgeIsTheSame) {
   for (std::uint64_t i = 1; i <= 20; ++i) {
     rig.request(i, i);
   }
-  const auto before = state_of(rig.service->journal().replica());
+  const auto before = books_state(rig.service->journal().replica());
   rig.start();
   EXPECT_EQ(rig.service->identity().edge, edge);
-  EXPECT_EQ(state_of(rig.service->journal().replica()), before);
+  EXPECT_EQ(books_state(rig.service->journal().replica()), before);
   rig.request(21);
   const auto stored = *read_all(rig.disk);
   ASSERT_EQ(stored.records.size(), 21U);
@@ -252,17 +252,17 @@ TEST(Recovery, ADamagedCheckpointFileCostsTimeAndNothingElse) {
   for (std::uint64_t i = 0; i < 400; ++i) {
     rig.request(i);
   }
-  const auto state = state_of(rig.service->journal().replica());
+  const auto state = books_state(rig.service->journal().replica());
   rig.stop();
   const auto files = *list_journal(rig.disk, kDir);
   ASSERT_EQ(files.checkpoints.size(), 2U);
   rig.disk.flip_bit(files.checkpoints[1].path, 200);
   rig.start();
-  EXPECT_EQ(state_of(rig.service->journal().replica()), state);
+  EXPECT_EQ(books_state(rig.service->journal().replica()), state);
   rig.stop();
   rig.disk.flip_bit(files.checkpoints[0].path, 200);
   rig.start();
-  EXPECT_EQ(state_of(rig.service->journal().replica()), state);
+  EXPECT_EQ(books_state(rig.service->journal().replica()), state);
 }
 
 TEST(Recovery, AJournalThatEndsBeforeItsCheckpointIsRefused) {

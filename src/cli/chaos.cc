@@ -15,7 +15,7 @@ namespace {
 using codec::yaml::Node;
 using codec::yaml::text_at;
 
-constexpr Duration kPatience = std::chrono::seconds(10);
+constexpr Duration kDoorPatience = std::chrono::seconds(10);
 
 // "12 s", "3 min", "2 h".
 std::string age(std::string_view since, WallTime now) {
@@ -66,7 +66,7 @@ io::Task<Result<Node>> ask(io::Network& network, ChaosOptions options) {
     request.method = "POST";
     request.body = local::to_json(options.request);
   }
-  auto answer = co_await wan::ask_door(network, *std::move(key), std::move(request), kPatience);
+  auto answer = co_await wan::ask_door(network, *std::move(key), std::move(request), kDoorPatience);
   if (!answer && answer.error().code() == Code::kUnavailable) {
     co_return fail(not_running(options.state));
   }

@@ -13,7 +13,7 @@ namespace {
 using codec::yaml::Node;
 
 // Control answers within five seconds even if edges are late.
-constexpr Duration kPatience = std::chrono::seconds(30);
+constexpr Duration kKeyPatience = std::chrono::seconds(30);
 
 std::string path_to(std::string_view name, std::string_view action) {
   return fmt::format("/api/v1/keys/{}/{}", client::escape_path(name), action);
@@ -23,7 +23,7 @@ std::string path_to(std::string_view name, std::string_view action) {
 
 io::Task<int> key_issue(client::ControlClient& control, KeyIssueOptions options, Screen screen) {
   const Result<Node> answer =
-      co_await control.post(path_to(options.name, "issue"), "{}", kPatience);
+      co_await control.post(path_to(options.name, "issue"), "{}", kKeyPatience);
   if (!answer) {
     co_return tell_failure(screen, "key issue", answer.error());
   }
@@ -50,7 +50,7 @@ io::Task<int> key_revoke(client::ControlClient& control, KeyRevokeOptions option
   }
   json.end_object();
   const Result<Node> answer =
-      co_await control.post(path_to(options.name, "revoke"), std::move(body), kPatience);
+      co_await control.post(path_to(options.name, "revoke"), std::move(body), kKeyPatience);
   if (!answer) {
     co_return tell_failure(screen, "key revoke", answer.error());
   }

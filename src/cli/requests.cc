@@ -120,7 +120,7 @@ std::string render_table(const std::vector<Line>& lines) {
   std::vector<std::array<std::string, 12>> rows{{"time", "request", "at", "model", "endpoint",
                                                  "reason", "status", "in", "cached", "out",
                                                  "first ms", "total ms"}};
-  constexpr std::size_t kNames = 7;
+  constexpr std::size_t kTextColumns = 7;
   for (const auto& [ended, history] : lines) {
     rows.push_back({to_rfc3339(WallTime{static_cast<std::int64_t>(ended->at_us)}),
                     to_string(ended->request.uid), history->here_of(*ended),
@@ -140,8 +140,8 @@ std::string render_table(const std::vector<Line>& lines) {
       for (const auto& other : rows) {
         width = std::max(width, other[i].size());
       }
-      shown += i < kNames ? fmt::format("{:<{}}  ", row[i], width)
-                          : fmt::format("{:>{}}  ", row[i], width);
+      shown += i < kTextColumns ? fmt::format("{:<{}}  ", row[i], width)
+                                : fmt::format("{:>{}}  ", row[i], width);
     }
     shown.erase(shown.find_last_not_of(' ') + 1);
     text += shown + "\n";

@@ -16,7 +16,7 @@ using codec::yaml::Kind;
 using codec::yaml::Node;
 
 // Control answers within five seconds even if edges are late.
-constexpr Duration kPatience = std::chrono::seconds(30);
+constexpr Duration kSitePatience = std::chrono::seconds(30);
 
 struct Wanted {
   std::string_view state;
@@ -65,7 +65,8 @@ io::Task<int> set_site_state(client::ControlClient& control, SiteStateOptions op
   set_state(*site, wanted.state);
   const client::ManifestText text{"site " + options.name, codec::yaml::to_yaml(*site)};
   std::string body = client::apply_body(std::span(&text, 1), false);
-  const Result<Node> answer = co_await control.post("/api/v1/apply", std::move(body), kPatience);
+  const Result<Node> answer =
+      co_await control.post("/api/v1/apply", std::move(body), kSitePatience);
   if (!answer) {
     co_return tell_failure(screen, command, answer.error());
   }

@@ -16,7 +16,6 @@
 namespace tdn::cli {
 namespace {
 
-using books::Entry;
 using books::Frame;
 using meter::UsageReport;
 
@@ -46,7 +45,7 @@ Result<EpochRead> read_epoch(io::Disk& disk, const std::string& dir, std::uint32
     if (frame.type != books::FrameType::kSettlement && frame.type != books::FrameType::kSynced) {
       return {};
     }
-    TDN_TRY(const Entry entry, books::decode_entry(frame));
+    TDN_TRY(const books::Entry entry, books::decode_entry(frame));
     if (const auto* settlement = std::get_if<books::SettlementEntry>(&entry)) {
       TDN_TRY(const meter::UsageRecord record, meter::decode_record(settlement->record));
       TDN_TRY_VOID(add_settlement(record, settlement->tenant_annex, summary));

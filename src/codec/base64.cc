@@ -26,8 +26,18 @@ constexpr auto kFromUrl = inverse(kUrl);
 
 // Without padding.
 char* encode(ByteView bytes, Alphabet alphabet, char* out) {
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const std::uint32_t group =
+        std::uint32_t{bytes[i]} << 16U | std::uint32_t{bytes[i + 1]} << 8U | bytes[i + 2];
+    out[0] = alphabet[group >> 18U];
+    out[1] = alphabet[(group >> 12U) & 63U];
+    out[2] = alphabet[(group >> 6U) & 63U];
+    out[3] = alphabet[group & 63U];
+    out += 4;
+  }
+  if (i < bytes.size()) {
+    const std::size_t count = bytes.size() - i;
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k) {
       group = (group << 8U) | (k < count ? bytes[i + k] : 0U);

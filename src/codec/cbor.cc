@@ -16,13 +16,13 @@ constexpr unsigned kOneByte = 24;
 constexpr std::uint8_t kFalse = 0xf4;
 constexpr std::uint8_t kTrue = 0xf5;
 
-struct Head {
+struct ItemHead {
   unsigned major = 0;
   std::uint64_t value = 0;
   std::size_t length = 0;  // 0: no well-formed head here
 };
 
-Head read_head(ByteView input) {
+ItemHead read_head(ByteView input) {
   if (input.empty()) {
     return {};
   }
@@ -108,7 +108,7 @@ class Checker {
       ++at_;
       return {};
     }
-    const Head head = read_head(input_.subspan(at_));
+    const ItemHead head = read_head(input_.subspan(at_));
     if (head.length == 0) {
       return bad("cut short, or of indefinite length");
     }
@@ -132,7 +132,7 @@ class Checker {
     }
   }
 
-  Result<void> string(const Head& head) {
+  Result<void> string(const ItemHead& head) {
     if (head.value > input_.size() - at_) {
       return bad("a string longer than the input");
     }
@@ -197,7 +197,7 @@ CborKind CborReader::kind() const {
 }
 
 std::uint64_t CborReader::head(unsigned major) {
-  const Head head = read_head(rest_);
+  const ItemHead head = read_head(rest_);
   if (head.length == 0 || head.major != major) {
     fail();
     return 0;
@@ -256,7 +256,7 @@ void CborReader::skip_nested(int depth) {
     rest_ = rest_.subspan(1);
     return;
   }
-  const Head head = read_head(rest_);
+  const ItemHead head = read_head(rest_);
   if (head.length == 0 || head.major > 5 || depth > kCborMaxDepth) {
     fail();
     return;

@@ -10,7 +10,7 @@ using Type = JsonReader::Type;
 // Of a member's name that nobody knows, as much as helps to find it.
 constexpr std::size_t kMostShown = 40;
 
-tl::unexpected<Error> wrong(std::string_view member, std::string_view what) {
+tl::unexpected<Error> wrong_member(std::string_view member, std::string_view what) {
   std::string name = "provider.";
   name += member.size() > kMostShown ? "…" : member;
   return fail(Error(Code::kInvalidRequest, "`" + name + "` " + std::string(what)).about(name));
@@ -48,7 +48,7 @@ class ProviderParser {
       return not_built(name);
     }
     if ((seen_ & bit) != 0) {
-      return wrong(name, "is given twice");
+      return wrong_member(name, "is given twice");
     }
     seen_ |= bit;
     if (json_.peek() == Type::kNull) {
@@ -79,22 +79,23 @@ class ProviderParser {
     if (value == "null" || value == "false" || value == "[]" || value == "{}") {
       return {};
     }
-    return wrong(name,
-                 "is not something this service can heed; leave it out. It knows order, only, "
-                 "ignore, sort, max_price, allow_fallbacks and data_collection");
+    return wrong_member(
+        name,
+        "is not something this service can heed; leave it out. It knows order, only, "
+        "ignore, sort, max_price, allow_fallbacks and data_collection");
   }
 
   Result<void> names(std::string_view member, std::vector<std::string>& into) {
     if (json_.peek() != Type::kArray) {
-      return wrong(member, "must be a list of provider names");
+      return wrong_member(member, "must be a list of provider names");
     }
     json_.enter_array();
     while (json_.next_element()) {
       if (json_.peek() != Type::kString) {
-        return wrong(member, "must be a list of provider names");
+        return wrong_member(member, "must be a list of provider names");
       }
       if (into.size() == ProviderWishes::kMostNames) {
-        return wrong(member, "holds more than 64 names");
+        return wrong_member(member, "holds more than 64 names");
       }
       into.push_back(json_unescape(json_.string()));
     }
@@ -111,14 +112,14 @@ class ProviderParser {
     } else if (value == "latency") {
       wishes_.sort = Sort::kLatency;
     } else {
-      return wrong("sort", "must be \"price\", \"throughput\" or \"latency\"");
+      return wrong_member("sort", "must be \"price\", \"throughput\" or \"latency\"");
     }
     return {};
   }
 
   Result<void> max_price() {
     if (json_.peek() != Type::kObject) {
-      return wrong("max_price", "must be an object with prompt and completion");
+      return wrong_member("max_price", "must be an object with prompt and completion");
     }
     json_.enter_object();
     while (const auto key = json_.next_key()) {
@@ -136,7 +137,7 @@ class ProviderParser {
       }
       const Result<Price> price = parse_price_per_million(text);
       if (!price) {
-        return wrong(name, "must be a price per million tokens, like 0.5 or \"0.5\"");
+        return wrong_member(name, "must be a price per million tokens, like 0.5 or \"0.5\"");
       }
       *into = *price;
     }
@@ -146,7 +147,7 @@ class ProviderParser {
   Result<void> flag(std::string_view name, bool& into) {
     const std::string_view value = json_.skip();
     if (value != "true" && value != "false") {
-      return wrong(name, "must be true or false");
+      return wrong_member(name, "must be true or false");
     }
     into = value == "true";
     return {};
@@ -155,7 +156,7 @@ class ProviderParser {
   Result<void> data_collection() {
     const std::string_view value = json_.peek() == Type::kString ? json_.string() : json_.skip();
     if (value != "allow" && value != "deny") {
-      return wrong("data_collection", "must be \"allow\" or \"deny\"");
+      return wrong_member("data_collection", "must be \"allow\" or \"deny\"");
     }
     wishes_.deny_data_collection = value == "deny";
     return {};

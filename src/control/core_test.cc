@@ -13,7 +13,7 @@
 namespace tdn::control {
 namespace {
 
-std::string document(std::string_view kind, std::string_view name, std::string_view spec) {
+std::string manifest_of(std::string_view kind, std::string_view name, std::string_view spec) {
   return fmt::format("apiVersion: tdn/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {}\n---\n", kind,
                      name, spec);
 }
@@ -23,38 +23,41 @@ std::string draw_object() {
   const auto number = [] { return *rc::gen::inRange(0, 3); };
   switch (*rc::gen::inRange(0, 8)) {
     case 0:
-      return document("Zone", fmt::format("z{}", number()),
-                      fmt::format("{{countries: [{}]}}", number() == 0 ? "DE" : "FR"));
+      return manifest_of("Zone", fmt::format("z{}", number()),
+                         fmt::format("{{countries: [{}]}}", number() == 0 ? "DE" : "FR"));
     case 1:
-      return document("Site", fmt::format("s{}", number()),
-                      fmt::format("{{location: {{country: DE, latitude: {}, longitude: 8}}, owner: "
-                                  "accounts/a{}}}",
-                                  number(), number()));
+      return manifest_of(
+          "Site", fmt::format("s{}", number()),
+          fmt::format("{{location: {{country: DE, latitude: {}, longitude: 8}}, owner: "
+                      "accounts/a{}}}",
+                      number(), number()));
     case 2:
-      return document(
+      return manifest_of(
           "Model", fmt::format("m{}", number()),
           fmt::format("{{aliases: [alias{}], price: {{perMillion: {{output: \"{}\"}}}}}}", number(),
                       number()));
     case 3:
-      return document("Endpoint", fmt::format("e{}", number()),
-                      fmt::format("{{site: s{}, kind: tdn, url: \"http://a:1\", models: [{{model: "
-                                  "m{}}}]}}",
-                                  number(), number()));
+      return manifest_of(
+          "Endpoint", fmt::format("e{}", number()),
+          fmt::format("{{site: s{}, kind: tdn, url: \"http://a:1\", models: [{{model: "
+                      "m{}}}]}}",
+                      number(), number()));
     case 4:
-      return document("Tenant", fmt::format("t{}", number()),
-                      fmt::format("{{displayName: D{}}}", number()));
+      return manifest_of("Tenant", fmt::format("t{}", number()),
+                         fmt::format("{{displayName: D{}}}", number()));
     case 5:
-      return document("Project", fmt::format("t{}/p{}", number(), number()), "{}");
+      return manifest_of("Project", fmt::format("t{}/p{}", number(), number()), "{}");
     case 6:
-      return document("Key", fmt::format("t{}/p{}/k{}", number(), number(), number()),
-                      fmt::format("{{models: [m{}], secrets: [{{id: \"000000000{}\", sha256: "
-                                  "{:064x}}}]}}",
-                                  number(), number(), number()));
+      return manifest_of("Key", fmt::format("t{}/p{}/k{}", number(), number(), number()),
+                         fmt::format("{{models: [m{}], secrets: [{{id: \"000000000{}\", sha256: "
+                                     "{:064x}}}]}}",
+                                     number(), number(), number()));
     default:
-      return document("Policy", fmt::format("p{}", number()),
-                      fmt::format("{{rules: [{{match: {{tenants: [t{}]}}, require: {{zones: [z{}]}}"
-                                  "}}]}}",
-                                  number(), number()));
+      return manifest_of(
+          "Policy", fmt::format("p{}", number()),
+          fmt::format("{{rules: [{{match: {{tenants: [t{}]}}, require: {{zones: [z{}]}}"
+                      "}}]}}",
+                      number(), number()));
   }
 }
 
@@ -140,10 +143,10 @@ RC_GTEST_PROP(Core, KeepsWhatIsInMemoryAndPublishesWhatIsKept, ()) {
 TEST(CoreTest, AnAccountThatNobodyNamesAnyMoreComesBackAsAnother) {
   CoreRig rig;
   const auto site = [](std::string_view owner) {
-    return document("Site", "s",
-                    fmt::format("{{location: {{country: DE, latitude: 1, longitude: 8}}, owner: "
-                                "accounts/{}}}",
-                                owner));
+    return manifest_of("Site", "s",
+                       fmt::format("{{location: {{country: DE, latitude: 1, longitude: 8}}, owner: "
+                                   "accounts/{}}}",
+                                   owner));
   };
   ASSERT_TRUE(rig.apply(site("a")).has_value());
   const std::string first = rig.core->snapshot()->envelope;
@@ -161,9 +164,9 @@ TEST(CoreTest, AnAccountThatNobodyNamesAnyMoreComesBackAsAnother) {
 
 TEST(CoreTest, ManyKeysAtOnceAreThereOneByOne) {
   CoreRig rig;
-  std::string text = document("Tenant", "t", "{}") + document("Project", "t/p", "{}");
+  std::string text = manifest_of("Tenant", "t", "{}") + manifest_of("Project", "t/p", "{}");
   for (int i = 0; i < 300; ++i) {
-    text += document("Key", fmt::format("t/p/k{}", i), "{}");
+    text += manifest_of("Key", fmt::format("t/p/k{}", i), "{}");
   }
   ASSERT_TRUE(rig.apply(text).has_value());
   EXPECT_EQ(rig.core->list(domain::Kind::kKey).size(), 300U);

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr WallTime kNow{1'767'225'600'000'000};
+constexpr WallTime kCompiled{1'767'225'600'000'000};
 
 template <class Spec>
 Object<Spec> object(std::string name, Spec spec = {}) {
@@ -50,7 +50,7 @@ Manifests world() {
 std::shared_ptr<const Snapshot> compile(const Manifests& all) {
   SeededRandom random(1);
   Identities ids;
-  update(ids, all, kNow, random);
+  update(ids, all, kCompiled, random);
   return Snapshot::compile(all, ids);
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr WallTime kNow{1'767'225'600'000'000};
+constexpr WallTime kCompiledAt{1'767'225'600'000'000};
 constexpr std::string_view kKey =
     "sk-tdn-jhvry0xfy6-6Rs4Nxgdz8n9fugVEUZqL3xORLC3DnD5bFVBdBSVIt7-4fEoXF";
 
@@ -24,11 +24,11 @@ std::shared_ptr<const Snapshot> compile(std::string text) {
   EXPECT_TRUE(all.has_value()) << all.error().detail();
   SeededRandom random(1);
   Identities ids;
-  update(ids, *all, kNow, random);
+  update(ids, *all, kCompiledAt, random);
   return Snapshot::compile(*all, ids);
 }
 
-std::string example_with(std::string_view from, std::string_view to) {
+std::string snapshot_with(std::string_view from, std::string_view to) {
   std::string text(kExample);
   return text.replace(text.find(from), from.size(), to);
 }
@@ -58,7 +58,7 @@ TEST(Snapshot, ResolvesTheExample) {
 
 TEST(Snapshot, KnowsTheOwnersOfAKey) {
   const auto snapshot = compile(std::string(kExample));
-  const Key& key = (*snapshot)[*snapshot->authenticate(kKey, kNow)];
+  const Key& key = (*snapshot)[*snapshot->authenticate(kKey, kCompiledAt)];
   EXPECT_EQ(key.name, "demo/playground/laptop");
   EXPECT_EQ((*snapshot)[key.project].name, "demo/playground");
   EXPECT_EQ((*snapshot)[key.tenant].name, "demo");
@@ -68,9 +68,10 @@ TEST(Snapshot, KnowsTheOwnersOfAKey) {
 
 TEST(Snapshot, RefusesKeysThatAreWrongUnknownOrExpired) {
   const auto snapshot = compile(std::string(kExample));
-  EXPECT_THAT(snapshot->authenticate("sk-tdn-x", kNow).error().detail(), HasSubstr("mistyped"));
+  EXPECT_THAT(snapshot->authenticate("sk-tdn-x", kCompiledAt).error().detail(),
+              HasSubstr("mistyped"));
   SeededRandom random(5);
-  const auto unknown = snapshot->authenticate(make_api_key(random).text, kNow);
+  const auto unknown = snapshot->authenticate(make_api_key(random).text, kCompiledAt);
   EXPECT_EQ(unknown.error().code(), Code::kInvalidApiKey);
   EXPECT_THAT(unknown.error().detail(), HasSubstr("not known"));
   const WallTime end = *parse_rfc3339("2027-12-31T00:00:00Z");
@@ -80,21 +81,21 @@ TEST(Snapshot, RefusesKeysThatAreWrongUnknownOrExpired) {
 }
 
 TEST(Snapshot, AWrongSecretUnderAKnownIdIsRefused) {
-  const auto snapshot = compile(example_with("a61d1ae3", "b61d1ae3"));
-  EXPECT_THAT(snapshot->authenticate(kKey, kNow).error().detail(), HasSubstr("not known"));
+  const auto snapshot = compile(snapshot_with("a61d1ae3", "b61d1ae3"));
+  EXPECT_THAT(snapshot->authenticate(kKey, kCompiledAt).error().detail(), HasSubstr("not known"));
 }
 
 TEST(Snapshot, NoErrorOfAuthenticationQuotesTheKey) {
-  const auto snapshot = compile(example_with("a61d1ae3", "b61d1ae3"));
+  const auto snapshot = compile(snapshot_with("a61d1ae3", "b61d1ae3"));
   for (const std::string_view presented : {kKey, kKey.substr(0, 60)}) {
-    EXPECT_THAT(snapshot->authenticate(presented, kNow).error().detail(),
+    EXPECT_THAT(snapshot->authenticate(presented, kCompiledAt).error().detail(),
                 testing::Not(HasSubstr("6Rs4Nxgd")));
   }
 }
 
 TEST(Snapshot, TheNearestObjectiveWins) {
   EXPECT_EQ(compile(std::string(kExample))->keys()[0].objective, Objective::kBalanced);
-  const std::string none = example_with("  objective: balanced\n", "");
+  const std::string none = snapshot_with("  objective: balanced\n", "");
   EXPECT_EQ(compile(none)->keys()[0].objective, Objective::kBalanced);
   std::string tenant = none;
   tenant.replace(tenant.find("privacy: {}"), 11, "objective: cost");
@@ -106,7 +107,7 @@ TEST(Snapshot, TheNearestObjectiveWins) {
 
 TEST(Snapshot, TakesUrlsApart) {
   const auto with = [](std::string_view url) {
-    return compile(example_with("http://127.0.0.1:8082", url))->endpoints().at(0);
+    return compile(snapshot_with("http://127.0.0.1:8082", url))->endpoints().at(0);
   };
   EXPECT_EQ(with("http://engine.example").port, 80);
   EXPECT_FALSE(with("http://engine.example").tls);
@@ -122,9 +123,9 @@ TEST(Snapshot, TakesUrlsApart) {
 
 TEST(Snapshot, CostDefaultsToTheModelsPrice) {
   const auto snapshot =
-      compile(example_with("  cost: {currency: USD, perMillion: {input: \"0.01\", cachedInput: "
-                           "\"0.002\", output: \"0.02\"}}\n",
-                           ""));
+      compile(snapshot_with("  cost: {currency: USD, perMillion: {input: \"0.01\", cachedInput: "
+                            "\"0.002\", output: \"0.02\"}}\n",
+                            ""));
   EXPECT_EQ(snapshot->endpoints()[0].models[0].cost.output.pico, 40'000);
 }
 
@@ -142,12 +143,12 @@ TEST(UidIndex, FindsEachOfManyAndNothingElse) {
   SeededRandom random(9);
   std::vector<Zone> objects(1000);
   for (Zone& object : objects) {
-    object.uid = Uid::make(kNow, random);
+    object.uid = Uid::make(kCompiledAt, random);
   }
   const UidIndex index(objects);
   for (std::uint32_t i = 0; i < objects.size(); ++i) {
     ASSERT_EQ(index.find(objects, objects[i].uid), i);
-    ASSERT_EQ(index.find(objects, Uid::make(kNow, random)), std::nullopt);
+    ASSERT_EQ(index.find(objects, Uid::make(kCompiledAt, random)), std::nullopt);
   }
   const std::vector<Zone> none;
   EXPECT_EQ(UidIndex(none).find(none, objects[0].uid), std::nullopt);
@@ -160,13 +161,13 @@ TEST(OpenSnapshot, KeepsUidsInTheStateFolder) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder + "/m.yaml") << kExample;
   SeededRandom random(1);
-  const auto first = open_snapshot(folder + "/m.yaml", folder, kNow, random);
+  const auto first = open_snapshot(folder + "/m.yaml", folder, kCompiledAt, random);
   ASSERT_TRUE(first.has_value()) << first.error().detail();
-  const auto second = open_snapshot(folder + "/m.yaml", folder, kNow, random);
+  const auto second = open_snapshot(folder + "/m.yaml", folder, kCompiledAt, random);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ((*first)->tenants()[0].uid, (*second)->tenants()[0].uid);
   std::ofstream(folder + "/uids.json") << "garbage";
-  EXPECT_FALSE(open_snapshot(folder + "/m.yaml", folder, kNow, random).has_value());
+  EXPECT_FALSE(open_snapshot(folder + "/m.yaml", folder, kCompiledAt, random).has_value());
   std::filesystem::remove_all(folder);
 }
 

@@ -33,7 +33,7 @@ struct Path {
 };
 
 // The first fault of a whole read; all readers below share it.
-struct Outcome {
+struct ReadOutcome {
   std::optional<Error> error;
   void wrong(const Path& path, std::string_view what) {
     if (!error) {
@@ -62,7 +62,7 @@ std::optional<Number> number_of(std::string_view raw, Form... form) {
 
 class Reader final : public FieldVisitor {
  public:
-  Reader(Outcome& outcome, const Path& path, std::string_view json)
+  Reader(ReadOutcome& outcome, const Path& path, std::string_view json)
       : outcome_(outcome), path_(path) {
     JsonReader object(json);
     if (object.enter_object()) {
@@ -292,7 +292,7 @@ class Reader final : public FieldVisitor {
     }
   }
 
-  Outcome& outcome_;
+  ReadOutcome& outcome_;
   const Path& path_;
   FixedVector<Member, kMostMembers> members_;
 };
@@ -301,7 +301,7 @@ class Reader final : public FieldVisitor {
 
 Result<void> read_json(std::string_view json, std::string_view path,
                        const FieldVisitor::Describe& describe) {
-  Outcome outcome;
+  ReadOutcome outcome;
   const Path top{nullptr, path};
   Reader reader(outcome, top, json);
   describe(reader);

@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Manifests example() {
+Manifests spec_example() {
   const Source source{"a.yaml", std::string(kExample)};
   auto all = parse_manifests(std::span(&source, 1));
   EXPECT_TRUE(all.has_value()) << all.error().detail();
@@ -47,7 +47,7 @@ void expect_round_trip(const std::vector<Object<Spec>>& objects) {
 }
 
 TEST(SpecJson, EverySpecOfTheExampleReadsBackAsItWas) {
-  const Manifests all = example();
+  const Manifests all = spec_example();
   expect_round_trip(all.zones);
   expect_round_trip(all.sites);
   expect_round_trip(all.models);
@@ -62,7 +62,7 @@ TEST(SpecJson, LeavesOutWhatIsZeroOrEmptyUnlessItIsRequired) {
   EXPECT_EQ(json_of(TenantSpec{}), "{}");
   EXPECT_EQ(json_of(SiteSpec{}), R"({"location":{"country":"","latitude":0,"longitude":0}})");
   EXPECT_EQ(
-      json_of(example().keys.at(0).spec),
+      json_of(spec_example().keys.at(0).spec),
       R"({"models":["smollm2"],"limits":{"requestsPerMinute":600,"tokensPerMinute":200000,)"
       R"("concurrency":64},"objective":"balanced","expires":"2027-12-31T00:00:00.000000Z",)"
       R"("secrets":[{"id":"jhvry0xfy6","sha256":"a61d1ae3fb91e4369d436585d8bd8d489f83357829b6)"
@@ -71,7 +71,7 @@ TEST(SpecJson, LeavesOutWhatIsZeroOrEmptyUnlessItIsRequired) {
 
 // Sets every field to the least that its rule allows, which must survive being left out.
 TEST(SpecJson, TheLeastAllowedValueOfEachNumberReadsBack) {
-  EndpointSpec endpoint = example().endpoints.at(0).spec;
+  EndpointSpec endpoint = spec_example().endpoints.at(0).spec;
   endpoint.concurrency = 1;
   endpoint.cost->cached_input = Price{};
   const auto read = read_spec<EndpointSpec>(json_of(endpoint));
@@ -119,13 +119,13 @@ Identities identities_of(const Manifests& all) {
 }
 
 TEST(Resolve, TakesWhatTheLoaderTook) {
-  const Manifests all = example();
+  const Manifests all = spec_example();
   const auto checked = check_resolved(all, identities_of(all));
   EXPECT_TRUE(checked.has_value()) << checked.error().detail();
 }
 
 TEST(Resolve, FindsEveryKindOfDanglingName) {
-  const Manifests good = example();
+  const Manifests good = spec_example();
   const Identities identities = identities_of(good);
   const auto error = [&](const std::function<void(Manifests&)>& change) {
     Manifests all = good;
@@ -152,7 +152,7 @@ TEST(Resolve, FindsEveryKindOfDanglingName) {
 }
 
 TEST(Resolve, MissesUidsAndParts) {
-  const Manifests all = example();
+  const Manifests all = spec_example();
   Identities identities = identities_of(all);
   identities.kinds["Account"].clear();
   EXPECT_EQ(check_resolved(all, identities).error().detail(),

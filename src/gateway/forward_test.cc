@@ -13,12 +13,12 @@ using ForwardTest = ForwardFixture;
 
 constexpr std::string_view kParisOnly = R"({"model":"p","max_tokens":7,"messages":[]})";
 constexpr std::string_view kParisStream = R"({"model":"p","stream":true,"messages":[]})";
-constexpr std::string_view kText =
+constexpr std::string_view kForwardedText =
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}],\"usage\":{"
     "\"prompt_tokens\":10,\"completion_tokens\":1}}\n\n";
-constexpr std::string_view kFinish =
+constexpr std::string_view kForwardedFinish =
     "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-constexpr std::string_view kUsage =
+constexpr std::string_view kForwardedUsage =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2}}\n\n";
 constexpr std::string_view kEnd = "data: [DONE]\n\n";
 
@@ -129,12 +129,13 @@ TEST_F(ForwardTest, BothEdgesHoldTheFinishUntilTheirBooksHaveIt) {
   const std::string asked = read(engine(paris));
   EXPECT_TRUE(has(asked, R"("stream_options":{"include_usage":true})")) << asked;
   begin_stream(engine(paris));
-  event(engine(paris), kText);
+  event(engine(paris), kForwardedText);
   const std::string first = read(*client);
   EXPECT_TRUE(has(first, "\"content\":\"x\"}}]}\n\n")) << first;
   EXPECT_FALSE(has(first, "usage")) << "the client did not ask for it";
   frankfurt.books.automatic = paris.books.automatic = false;
-  event(engine(paris), std::string(kFinish) + std::string(kUsage) + std::string(kEnd));
+  event(engine(paris),
+        std::string(kForwardedFinish) + std::string(kForwardedUsage) + std::string(kEnd));
   write(engine(paris), "0\r\n\r\n");
   EXPECT_EQ(paris.books.records.size(), 1U);
   EXPECT_TRUE(frankfurt.books.records.empty()) << "Paris still holds the end";
@@ -217,7 +218,7 @@ TEST_F(ForwardTest, APeerThatDiesMidStreamIsToldHonestly) {
   const auto client = request(kParisStream);
   io::Stream& peer = *frankfurt.link.far.at(0);
   begin_stream(peer, served("far"));
-  event(peer, kText);
+  event(peer, kForwardedText);
   EXPECT_TRUE(has(read(*client), "\"content\":\"x\""));
   peer.abort();
   test.settle();
@@ -234,7 +235,7 @@ TEST_F(ForwardTest, AnEngineThatDiesMidStreamThereIsInterruptedAtBothEdges) {
   start();
   const auto client = request(kParisStream);
   begin_stream(engine(paris));
-  event(engine(paris), kText);
+  event(engine(paris), kForwardedText);
   read(*client);
   engine(paris).abort();
   test.settle();
@@ -251,7 +252,7 @@ TEST_F(ForwardTest, AClientThatLeavesCancelsTheEngineBehindBothEdges) {
   start();
   auto client = request(kParisStream);
   begin_stream(engine(paris));
-  event(engine(paris), kText);
+  event(engine(paris), kForwardedText);
   read(*client);
   client->abort();
   test.settle();
@@ -399,7 +400,7 @@ TEST_F(ForwardTest, ASilentStreamOfAPeerIsOverAfterTheEdgeThereWouldHaveSaidSo) 
   frankfurt.link.held = {"paris"};
   const auto client = request(kParisStream);
   begin_stream(*frankfurt.link.far[0], served("far"));
-  event(*frankfurt.link.far[0], kText);
+  event(*frankfurt.link.far[0], kForwardedText);
   test.advance(34'999ms);
   EXPECT_FALSE(has(read(*client), "stream_interrupted"));
   test.advance(1ms);
@@ -435,7 +436,7 @@ TEST_F(OutOfService, ADrainingSiteSendsItsClientsAwayAfterTheirAnswers) {
   start();
   const auto open_stream = request(R"({"model":"m","stream":true,"messages":[]})");
   begin_stream(engine(frankfurt));
-  event(engine(frankfurt), kText);
+  event(engine(frankfurt), kForwardedText);
   read(*open_stream);
   std::string world(kWorld);
   world.insert(world.find("longitude: 8.68}") + 16, ", state: draining");
@@ -444,7 +445,8 @@ TEST_F(OutOfService, ADrainingSiteSendsItsClientsAwayAfterTheirAnswers) {
   ASSERT_EQ(paris.engines.far.size(), 1U);
   answer(engine(paris), kWhole);
   EXPECT_TRUE(has(read(*client), "connection: close\r\n"));
-  event(engine(frankfurt), std::string(kFinish) + std::string(kUsage) + std::string(kEnd));
+  event(engine(frankfurt),
+        std::string(kForwardedFinish) + std::string(kForwardedUsage) + std::string(kEnd));
   EXPECT_TRUE(has(read(*open_stream), "[DONE]")) << "what is open ends in peace";
 }
 

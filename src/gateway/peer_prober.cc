@@ -17,16 +17,16 @@ using route::Observation;
 
 constexpr Duration kSometimes = 5s;
 constexpr Duration kOften = 1s;
-constexpr Duration kPatience = 1s;
+constexpr Duration kPeerPatience = 1s;
 constexpr Duration kMeeting = 3s;  // after the start
 constexpr Duration kWhenMeeting = 100ms;
 constexpr Duration kBetweenLooks = 100ms;
 
-http::ClientLimits probe_limits() {
+http::ClientLimits peer_probe_limits() {
   http::ClientLimits limits;
   limits.connect = 1s;
-  limits.first_byte = kPatience;
-  limits.between_bytes = kPatience;
+  limits.first_byte = kPeerPatience;
+  limits.between_bytes = kPeerPatience;
   return limits;
 }
 
@@ -35,7 +35,7 @@ http::ClientLimits probe_limits() {
 PeerProber::PeerProber(io::Loop& loop, const Membership& membership, Random& random)
     : loop_(loop),
       random_(random),
-      limits_(probe_limits()),
+      limits_(peer_probe_limits()),
       peers_(loop, membership, limits_),
       group_(loop) {}
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool has(const std::string& text, std::string_view part) {
+bool has_text(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -65,7 +65,7 @@ TEST_F(RoutingTest, ADecisionAndItsEndAreLogged) {
   start_logged();
   const auto client = request(kPlain, "tdn-client-location: DE;52.5,13.4\r\n");
   answer(kWhole);
-  ASSERT_TRUE(has(read(*client), "HTTP/1.1 200 OK"));
+  ASSERT_TRUE(has_text(read(*client), "HTTP/1.1 200 OK"));
   const Logged all = logged();
   ASSERT_EQ(all.decided.size(), 1U);
   ASSERT_EQ(all.ended.size(), 1U);
@@ -88,7 +88,7 @@ TEST_F(RoutingTest, EachAttemptAndARefusalAreLogged) {
   const auto client = request(kPlain);
   answer("{}", 500);
   answer("{}", 500, 1);
-  ASSERT_TRUE(has(read(*client), "upstream_error"));
+  ASSERT_TRUE(has_text(read(*client), "upstream_error"));
   const Logged all = logged();
   ASSERT_EQ(all.decided.size(), 3U);
   EXPECT_EQ(all.decided[1].attempt, 1U);
@@ -105,7 +105,7 @@ TEST_F(RoutingTest, WhoHasNoKeyLeavesNothingInTheLog) {
   write(*client,
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer no\r\n"
         "content-length: 2\r\n\r\n{}");
-  ASSERT_TRUE(has(read(*client), "401"));
+  ASSERT_TRUE(has_text(read(*client), "401"));
   EXPECT_TRUE(logged().ended.empty());
 }
 
@@ -114,48 +114,48 @@ TEST_F(RoutingTest, ExplainingTellsTheDecisionAndDoesNothing) {
   const std::string body = chat_of("secret words");
   const auto client = request(body, "", "/tdn/v1/explain");
   const std::string got = read(*client);
-  EXPECT_TRUE(has(got, "HTTP/1.1 200 OK\r\n")) << got;
-  EXPECT_TRUE(has(got, R"("chosen":{"site":"frankfurt","endpoint":"near","reason":"nearest")"))
+  EXPECT_TRUE(has_text(got, "HTTP/1.1 200 OK\r\n")) << got;
+  EXPECT_TRUE(has_text(got, R"("chosen":{"site":"frankfurt","endpoint":"near","reason":"nearest")"))
       << got;
-  EXPECT_TRUE(has(got, R"("runnerUp":{"site":"paris","endpoint":"far")"));
-  EXPECT_FALSE(has(got, "secret"));
+  EXPECT_TRUE(has_text(got, R"("runnerUp":{"site":"paris","endpoint":"far")"));
+  EXPECT_FALSE(has_text(got, "secret"));
   EXPECT_TRUE(engines.far.empty());
   EXPECT_TRUE(books.drafts.empty());
   EXPECT_TRUE(logged().decided.empty());
   const auto person = request(body, "accept: text/plain\r\n", "/tdn/v1/explain");
   const std::string text = read(*person);
-  EXPECT_TRUE(has(text, "content-type: text/plain")) << text;
-  EXPECT_TRUE(has(text, "chosen   frankfurt/near: none that is permitted is nearer"));
+  EXPECT_TRUE(has_text(text, "content-type: text/plain")) << text;
+  EXPECT_TRUE(has_text(text, "chosen   frankfurt/near: none that is permitted is nearer"));
 }
 
 TEST_F(RoutingTest, ExplainingRefusesWhatTheRequestItselfWouldBeRefusedFor) {
   start_logged();
-  EXPECT_TRUE(has(read(*request(R"({"model":"none","messages":[]})", "", "/tdn/v1/explain")),
-                  "model_not_found"));
-  EXPECT_TRUE(has(read(*request("no json", "", "/tdn/v1/explain")), "invalid_request"));
-  EXPECT_TRUE(has(
+  EXPECT_TRUE(has_text(read(*request(R"({"model":"none","messages":[]})", "", "/tdn/v1/explain")),
+                       "model_not_found"));
+  EXPECT_TRUE(has_text(read(*request("no json", "", "/tdn/v1/explain")), "invalid_request"));
+  EXPECT_TRUE(has_text(
       read(*request(chat_of("x", R"(,"provider":{"only":["atlantis"]})"), "", "/tdn/v1/explain")),
       "'atlantis'"));
   use_fenced_key = true;
   const std::string fenced =
       read(*request(R"({"model":"m","messages":[]})", "", "/tdn/v1/explain"));
-  EXPECT_TRUE(has(fenced, R"("endpoint":"far","excluded":"policy")")) << fenced;
+  EXPECT_TRUE(has_text(fenced, R"("endpoint":"far","excluded":"policy")")) << fenced;
 }
 
 TEST_F(RoutingTest, TheProviderObjectIsHeededAndReachesTheEngineAsItCame) {
   start_logged();
   const auto client = request(chat_of("x", R"(,"provider":{"order":["paris"]})"));
-  EXPECT_TRUE(has(read(engine()), R"("provider":{"order":["paris"]})"));
+  EXPECT_TRUE(has_text(read(engine()), R"("provider":{"order":["paris"]})"));
   EXPECT_EQ(engines.far.at(0).first, 1002);
   answer(kWhole);
-  EXPECT_TRUE(has(read(*client), "tdn-route: paris/far; reason=preference\r\n"));
+  EXPECT_TRUE(has_text(read(*client), "tdn-route: paris/far; reason=preference\r\n"));
 }
 
 TEST_F(RoutingTest, WithoutFallbacksThereIsOneAttempt) {
   start_logged();
   const auto client = request(chat_of("x", R"(,"provider":{"allow_fallbacks":false})"));
   answer("{}", 500);
-  EXPECT_TRUE(has(read(*client), "upstream_error"));
+  EXPECT_TRUE(has_text(read(*client), "upstream_error"));
   EXPECT_EQ(engines.far.size(), 1U);
 }
 

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxSlices = 12;
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kSignOfLife = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // How much of what a client still sends is dropped for the sake of the answer it has to read.
 constexpr std::size_t kLingerBytes = std::size_t{1} << 20;
@@ -170,7 +170,7 @@ void ServerConnection::probe_client() {
   if (answer_ != AnswerState::kNone || is_http_1_0_) {
     return;
   }
-  const io::Slice slice(kContinue);
+  const io::Slice slice(kSignOfLife);
   // A client that takes no bytes now is left alone: its window is full, so it is there.
   [[maybe_unused]] const ssize_t taken = stream_->try_write(std::span(&slice, 1));
 }

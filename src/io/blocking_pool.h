@@ -15,6 +15,9 @@
 
 namespace tdn::io {
 
+// The result of a job that has none.
+struct Done {};
+
 class BlockingPool {
  public:
   // No thread at all: jobs run at once, in place. That is the simulator's pool.

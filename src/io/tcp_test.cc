@@ -134,7 +134,7 @@ TEST_F(Tcp, ResolvesNamesOnThePool) {
   EXPECT_EQ(address->port, 80);
 }
 
-struct Recorder final : StreamWatcher {
+struct WatchRecorder final : StreamWatcher {
   void on_event(Stream&, StreamEvent event) override {
     if (event == StreamEvent::kFinished) {
       finished.set();
@@ -150,7 +150,7 @@ struct Recorder final : StreamWatcher {
 Task<bool> watch_peer(Network& network, Listener& listener) {
   Result<std::unique_ptr<Stream>> client = co_await network.connect(listener.address());
   Result<std::unique_ptr<Stream>> server = co_await listener.accept();
-  Recorder recorder;
+  WatchRecorder recorder;
   (*server)->watch(&recorder);
   (*client)->shutdown();
   const Wake finished = co_await recorder.finished.wait();

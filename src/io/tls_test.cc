@@ -92,7 +92,7 @@ Task<bool> send_and_end(TlsTestServer& server, std::string bytes) {
   co_return sent&& co_await server.say_end();
 }
 
-Task<bool> send(Stream& stream, std::string bytes) {
+Task<bool> send_all(Stream& stream, std::string bytes) {
   const Result<void> sent = co_await write_all(stream, bytes);
   co_return sent.has_value();
 }
@@ -126,7 +126,7 @@ RC_GTEST_PROP(Tls, DeliversTheSameBytesAtAnyFragmentation, ()) {
   const std::string up = pattern(*rc::gen::inRange<std::size_t>(0, 40'000));
   const std::string down = pattern(*rc::gen::inRange<std::size_t>(0, 40'000));
   std::optional<bool> sent;
-  pair.test.group.spawn(TestLoop::keep(send(pair.stream(), up), sent));
+  pair.test.group.spawn(TestLoop::keep(send_all(pair.stream(), up), sent));
   RC_ASSERT(pair.test.run(pair.server->read(up.size())) == up);
   RC_ASSERT(sent == true);
   std::optional<bool> answered;
@@ -336,7 +336,7 @@ TEST(Tls, GarbageAfterTheHandshakeFailsAndStaysFailed) {
   EXPECT_EQ(pair.stream().try_write(std::span(&more, 1)), kFailed);
 }
 
-struct Recorder final : StreamWatcher {
+struct TlsRecorder final : StreamWatcher {
   void on_event(Stream&, StreamEvent event) override { events.push_back(event); }
   std::vector<StreamEvent> events;
 };
@@ -346,7 +346,7 @@ TEST(Tls, WhatIsTheProtocolsOwnWakesNobody) {
   pair.begin(world().engine);
   std::array<char, 10> buffer;
   ASSERT_EQ(pair.stream().try_read(buffer), kWouldBlock);
-  Recorder recorder;
+  TlsRecorder recorder;
   pair.stream().watch(&recorder);
   EXPECT_TRUE(pair.test.run(pair.server->change_keys(true)));
   EXPECT_TRUE(recorder.events.empty());
@@ -364,7 +364,7 @@ TEST(Tls, WhatIsTheProtocolsOwnWakesNobody) {
 TEST(Tls, TheServersEndIsToldAsAnEndAndWritingGoesOn) {
   Pair pair;
   pair.begin(world().engine);
-  Recorder recorder;
+  TlsRecorder recorder;
   pair.stream().watch(&recorder);
   EXPECT_TRUE(pair.test.run(pair.server->say_end()));
   EXPECT_EQ(recorder.events, (std::vector{StreamEvent::kFinished, StreamEvent::kReadable}));
@@ -404,7 +404,7 @@ TEST(Tls, APeerThatDoesNotReadMakesUsHoldLittle) {
   EXPECT_LE(all, 2 * 16 * 1024);
   // What was taken leaves by itself as the peer reads, and the writer is woken.
   std::optional<bool> sent;
-  pair.test.group.spawn(TestLoop::keep(send(pair.stream(), "last"), sent));
+  pair.test.group.spawn(TestLoop::keep(send_all(pair.stream(), "last"), sent));
   pair.test.settle();
   EXPECT_FALSE(sent);
   const std::string got = pair.test.run(pair.server->read(static_cast<std::size_t>(all) + 4));

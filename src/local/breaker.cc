@@ -12,7 +12,7 @@
 namespace tdn::local {
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(2);
+constexpr Duration kDoorPatience = std::chrono::seconds(2);
 constexpr std::size_t kTokenWidth = 43;  // base62 characters of 32 bytes
 
 // The processes of a site, or control.
@@ -145,7 +145,7 @@ io::Task<Result<void>> Breaker::apply_to_links() {
   wan::DoorRequest request{
       .method = "PUT", .path = "/v1/faults", .body = wan::to_json(chaos_.faults())};
   const auto told =
-      co_await wan::ask_door(network_, std::move(door), std::move(request), kPatience);
+      co_await wan::ask_door(network_, std::move(door), std::move(request), kDoorPatience);
   if (!told) {
     co_return fail(Code::kUpstreamError, "tdn wan does not answer: " + told.error().detail() +
                                              "; it is started again and told then");

@@ -15,7 +15,7 @@ using client::ManifestText;
 using codec::yaml::Node;
 
 // Control answers within five seconds even if edges are late.
-constexpr Duration kPatience = std::chrono::seconds(15);
+constexpr Duration kControlPatience = std::chrono::seconds(15);
 
 std::string path_in(const StateFolder& state, const std::string& name) {
   return state.file("manifests/" + name);
@@ -29,7 +29,7 @@ io::Task<Result<bool>> is_empty(client::ControlClient& control) {
 }
 
 io::Task<Result<void>> remove_object(client::ControlClient& control, std::string path) {
-  const Result<Node> answer = co_await control.remove(std::move(path), kPatience);
+  const Result<Node> answer = co_await control.remove(std::move(path), kControlPatience);
   // What something else refers to stays: an operator put that there, and takes it out.
   if (!answer && answer.error().code() == Code::kUnavailable) {
     co_return fail(answer.error());
@@ -91,7 +91,7 @@ io::Task<Result<void>> put_catalogue(client::ControlClient& control, const State
     co_return {};
   }
   std::string body = client::apply_body(changed, false);
-  TDN_CO_TRY_VOID(co_await control.post("/api/v1/apply", std::move(body), kPatience));
+  TDN_CO_TRY_VOID(co_await control.post("/api/v1/apply", std::move(body), kControlPatience));
   if (!all) {
     TDN_CO_TRY_VOID(co_await remove_former(control, state, files));
   }

@@ -14,7 +14,7 @@ namespace {
 using codec::JsonReader;
 
 constexpr std::array<std::string_view, 5> kHarms = {"kill", "pause", "cut", "reset", "slow"};
-constexpr std::string_view kControl = "control";
+constexpr std::string_view kControlTarget = "control";
 
 bool is_of_processes(Harm harm) { return harm == Harm::kKill || harm == Harm::kPause; }
 
@@ -105,14 +105,14 @@ std::string to_json(const std::vector<Broken>& broken) {
 Chaos::Chaos(Nodes nodes) : nodes_(std::move(nodes)) {
   names_.insert(nodes_.sites.begin(), nodes_.sites.end());
   names_.insert(nodes_.cities.begin(), nodes_.cities.end());
-  names_.emplace(kControl);
+  names_.emplace(kControlTarget);
 }
 
 // The target in the one spelling by which it is kept: A-B and B-A are the same.
 Result<std::string> Chaos::check(Harm harm, const std::string& target) const {
   if (is_of_processes(harm)) {
     const bool known =
-        target == kControl || std::ranges::find(nodes_.sites, target) != nodes_.sites.end();
+        target == kControlTarget || std::ranges::find(nodes_.sites, target) != nodes_.sites.end();
     if (!known) {
       std::string sites;
       for (const std::string& site : nodes_.sites) {
@@ -120,7 +120,7 @@ Result<std::string> Chaos::check(Harm harm, const std::string& target) const {
       }
       return fail(Code::kInvalid,
                   fmt::format("there is no site '{}' here to {}; give one of {}{}",
-                              target.substr(0, 100), to_string(harm), sites, kControl));
+                              target.substr(0, 100), to_string(harm), sites, kControlTarget));
     }
     return target;
   }

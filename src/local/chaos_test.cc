@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr WallTime kNow{1'767'225'600'000'000};
 
-Chaos three() {
+Chaos chaos_of_three() {
   return Chaos(
       {.sites = {"frankfurt", "paris", "ashburn"}, .cities = {"new-york"}, .has_links = true});
 }
@@ -28,7 +28,7 @@ void must(Chaos& chaos, std::optional<Harm> harm, const std::string& target, Dur
 }
 
 TEST(Chaos, KeepsWhatIsBrokenUntilItIsHealed) {
-  Chaos chaos = three();
+  Chaos chaos = chaos_of_three();
   must(chaos, Harm::kKill, "paris");
   must(chaos, Harm::kCut, "paris-frankfurt");
   must(chaos, Harm::kSlow, "new-york-ashburn", 200ms);
@@ -46,7 +46,7 @@ TEST(Chaos, KeepsWhatIsBrokenUntilItIsHealed) {
 }
 
 TEST(Chaos, TheLaterOfAKindReplacesTheFormerOnTheSameTarget) {
-  Chaos chaos = three();
+  Chaos chaos = chaos_of_three();
   must(chaos, Harm::kPause, "paris");
   must(chaos, Harm::kCut, "paris");
   must(chaos, Harm::kKill, "paris");
@@ -60,7 +60,7 @@ TEST(Chaos, TheLaterOfAKindReplacesTheFormerOnTheSameTarget) {
 }
 
 TEST(Chaos, WhatMakesNoSenseIsRefusedWithTheRemedy) {
-  Chaos chaos = three();
+  Chaos chaos = chaos_of_three();
   EXPECT_NE(refused(chaos, Harm::kKill, "rome").find("give one of frankfurt, paris, ashburn, "),
             std::string::npos);
   EXPECT_NE(refused(chaos, Harm::kKill, "new-york").find("no site 'new-york'"), std::string::npos);
@@ -96,7 +96,7 @@ TEST(Chaos, RequestsAreReadAsTheyAreWritten) {
 }
 
 TEST(Chaos, TheListIsJson) {
-  Chaos chaos = three();
+  Chaos chaos = chaos_of_three();
   must(chaos, Harm::kSlow, "paris", 200ms);
   EXPECT_EQ(to_json(chaos.broken()), R"({"broken":[{"what":"slow","target":"paris","addedMs":200,)"
                                      R"("since":"2026-01-01T00:00:00.000000Z"}]})");

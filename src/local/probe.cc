@@ -8,7 +8,7 @@
 namespace tdn::local {
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(2);
+constexpr Duration kProbePatience = std::chrono::seconds(2);
 constexpr std::string_view kScheme = "http://";
 
 io::Task<Result<int>> status_of(io::Loop& loop, io::Network& network, const Question& question) {
@@ -32,7 +32,7 @@ io::Task<Result<int>> status_of(io::Loop& loop, io::Network& network, const Ques
 }  // namespace
 
 io::Task<bool> answers(io::Loop& loop, io::Network& network, Question question) {
-  const io::DeadlineScope scope(co_await io::this_context(), loop.now() + kPatience);
+  const io::DeadlineScope scope(co_await io::this_context(), loop.now() + kProbePatience);
   const Result<int> status = co_await status_of(loop, network, question);
   co_return status.has_value() && (*status == 200 || *status == question.also);
 }

@@ -14,7 +14,7 @@ namespace tdn::local {
 namespace {
 
 constexpr Duration kBetweenProbes = std::chrono::milliseconds(20);
-constexpr Duration kPatience = std::chrono::seconds(10);  // then a line says what is waited for
+constexpr Duration kSilence = std::chrono::seconds(10);  // then a line says what is waited for
 
 // Of an URL that a child reported; 0 if there is none.
 std::uint16_t port_of(std::string_view url) {
@@ -318,7 +318,7 @@ std::vector<Question> LocalNetwork::questions() const {
 // False if anything changes before.
 io::Task<Result<bool>> LocalNetwork::until_all_answer() {
   std::vector<Question> left = questions();
-  Instant told = loop_.now() + kPatience;
+  Instant told = loop_.now() + kSilence;
   while (!left.empty()) {
     if (stopping_ || failure_ || !all_ready()) {
       co_return false;
@@ -330,7 +330,7 @@ io::Task<Result<bool>> LocalNetwork::until_all_answer() {
     if (loop_.now() >= told) {
       say_(fmt::format("still waiting for {}{} to answer; see {}\n", left.back().url,
                        left.back().path, state_.file("logs")));
-      told = loop_.now() + kPatience;
+      told = loop_.now() + kSilence;
     }
     co_await io::sleep_for(kBetweenProbes);
   }

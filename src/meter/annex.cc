@@ -17,7 +17,7 @@ std::uint64_t count_true(std::initializer_list<bool> flags) {
 }
 
 template <std::size_t kSize>
-void fixed_bytes(CborReader& cbor, std::array<std::uint8_t, kSize>& out) {
+void annex_bytes(CborReader& cbor, std::array<std::uint8_t, kSize>& out) {
   const ByteView bytes = cbor.bytes();
   if (bytes.size() != kSize) {
     cbor.fail();
@@ -36,13 +36,13 @@ void digest_field(CborWriter& cbor, std::uint64_t key, const Digest& digest) {
 void tenant_field(std::uint64_t key, CborReader& cbor, TenantAnnex& annex) {
   switch (key) {
     case 0:
-      fixed_bytes(cbor, annex.salt);
+      annex_bytes(cbor, annex.salt);
       break;
     case 1:
-      fixed_bytes(cbor, annex.idempotency_hash);
+      annex_bytes(cbor, annex.idempotency_hash);
       break;
     case 2:
-      fixed_bytes(cbor, annex.user_hash);
+      annex_bytes(cbor, annex.user_hash);
       break;
     case 3: {
       const std::size_t count = cbor.array();
@@ -69,7 +69,7 @@ void holds(CborReader& cbor, OperatorAnnex& annex) {
     if (cbor.array() != 3) {
       cbor.fail();
     }
-    fixed_bytes(cbor, hold.bucket.bytes);
+    annex_bytes(cbor, hold.bucket.bytes);
     hold.generation = cbor.uint();
     hold.units = cbor.uint();
     annex.holds.push_back(hold);
@@ -92,7 +92,7 @@ void cost(CborReader& cbor, OperatorAnnex& annex) {
 void operator_field(std::uint64_t key, CborReader& cbor, OperatorAnnex& annex) {
   switch (key) {
     case 0:
-      fixed_bytes(cbor, annex.salt);
+      annex_bytes(cbor, annex.salt);
       break;
     case 1:
       holds(cbor, annex);

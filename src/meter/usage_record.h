@@ -238,6 +238,10 @@ void encode(const UsageRecord& record, ByteBuffer& out);
 // decoded gives the same bytes.
 [[nodiscard]] Result<UsageRecord> decode_record(ByteView bytes);
 
+// The `seq` of a record that `decode_record` let pass before it was stored, without checking all of
+// it again. kCorrupt: there is none.
+[[nodiscard]] Result<std::uint64_t> seq_of_record(ByteView bytes);
+
 // Whether a newer version counted or marked something that this one does not understand: such a
 // record is stored, hashed and passed on, but not rated.
 [[nodiscard]] bool is_recycled(const UsageRecord& record);

@@ -376,6 +376,26 @@ std::uint64_t lowest_unknown_key(const UsageRecord& record) {
 
 }  // namespace
 
+Result<std::uint64_t> seq_of_record(ByteView bytes) {
+  constexpr std::uint64_t kSeq = 6;
+  CborReader cbor(bytes);
+  for (std::size_t left = cbor.map(); left > 0 && cbor.ok(); --left) {
+    const std::uint64_t key = cbor.uint();
+    if (key == kSeq) {
+      const std::uint64_t seq = cbor.uint();
+      if (cbor.ok()) {
+        return seq;
+      }
+      break;
+    }
+    if (key > kSeq) {
+      break;
+    }
+    static_cast<void>(cbor.skip());
+  }
+  return fail(Code::kCorrupt, "a usage record without its number");
+}
+
 Result<UsageRecord> decode_record(ByteView bytes) {
   if (bytes.size() > kMaxRecordBytes) {
     return fail(Code::kCorrupt, fmt::format("usage record of {} bytes, above 4 KiB", bytes.size()));

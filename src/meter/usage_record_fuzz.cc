@@ -14,7 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     tdn::meter::encode(*record, out);
     TDN_ASSERT(std::ranges::equal(out.view(), input));
     static_cast<void>(tdn::meter::is_recycled(*record));
+    const auto seq = tdn::meter::seq_of_record(input);
+    TDN_ASSERT((seq ? *seq : 0) == record->seq);
   }
+  static_cast<void>(tdn::meter::seq_of_record(input).has_value());
   static_cast<void>(tdn::meter::decode_tenant_annex(input).has_value());
   static_cast<void>(tdn::meter::decode_operator_annex(input).has_value());
   return 0;

@@ -13,7 +13,7 @@
 namespace tdn::meter {
 namespace {
 
-Uid uid(std::uint8_t number) {
+Uid example_uid(std::uint8_t number) {
   Uid uid;
   EXPECT_TRUE(codec::from_hex("0192f0c0a00070008000000000000000", uid.bytes));
   uid.bytes[15] = number;
@@ -40,16 +40,17 @@ constexpr std::string_view kExample =
 // 21 fresh and 8 cached input tokens and 12 output tokens, from the record format's page.
 UsageRecord example() {
   UsageRecord record;
-  record.request = {uid(1)};
-  record.edge = uid(2);
+  record.request = {example_uid(1)};
+  record.edge = example_uid(2);
   record.epoch = 1;
   record.seq = 1;
-  record.owners = {
-      {OwnerKind::kTenant, uid(3)}, {OwnerKind::kProject, uid(4)}, {OwnerKind::kKey, uid(5)}};
-  record.admitting = {uid(6), 1};
-  record.serving = {uid(6), 1, uid(7), uid(8)};
-  record.served = {uid(9), 1, {}};
-  record.requested = {uid(9), RequestedReason::kAsAsked};
+  record.owners = {{OwnerKind::kTenant, example_uid(3)},
+                   {OwnerKind::kProject, example_uid(4)},
+                   {OwnerKind::kKey, example_uid(5)}};
+  record.admitting = {example_uid(6), 1};
+  record.serving = {example_uid(6), 1, example_uid(7), example_uid(8)};
+  record.served = {example_uid(9), 1, {}};
+  record.requested = {example_uid(9), RequestedReason::kAsAsked};
   record.admitted = {0x0006608b015f3000};
   record.first_byte_us = 0x14820;
   record.last_token_us = 0x4c2c0;
@@ -59,7 +60,7 @@ UsageRecord example() {
   record.reported.set(TokenClass::kInputTextFresh, 21);
   record.reported.set(TokenClass::kInputTextCacheRead, 8);
   record.reported.set(TokenClass::kOutputText, 12);
-  record.price = {uid(10), 1, 0, 0};
+  record.price = {example_uid(10), 1, 0, 0};
   record.charged = {{{'U', 'S', 'D'}}, 940'000};
   record.policy = {1, 1, 7, 0, {}};
   return record;
@@ -98,6 +99,19 @@ std::vector<std::uint8_t> example_with(std::string_view more, int fields) {
   const auto tail = *codec::from_hex(more);
   bytes.insert(bytes.end(), tail.begin(), tail.end());
   return bytes;
+}
+
+TEST(UsageRecord, ItsNumberIsFoundWithoutReadingTheRest) {
+  ByteBuffer out;
+  UsageRecord record = example();
+  record.seq = 70'000;
+  encode(record, out);
+  EXPECT_EQ(seq_of_record(out.view()), 70'000U);
+  for (const std::size_t cut : {0U, 1U, 20U, 40U}) {
+    const auto seq = seq_of_record(out.view().first(cut));
+    ASSERT_FALSE(seq.has_value()) << cut;
+    EXPECT_EQ(seq.error().code(), Code::kCorrupt);
+  }
 }
 
 TEST(UsageRecord, AnUnknownKeyIsKeptAndOnlyALowOneStopsTheRating) {
@@ -272,7 +286,7 @@ TEST(Annex, DecodesWhatItEncodesAndNothingElse) {
   EXPECT_EQ(*tenant_back, tenant);
 
   const OperatorAnnex ours{.salt = {7},
-                           .holds = {{uid(1), 2, 3}},
+                           .holds = {{example_uid(1), 2, 3}},
                            .cost_currency = {{'U', 'S', 'D'}},
                            .cost = 12345,
                            .route_reason = 4};

@@ -15,7 +15,7 @@ using codec::CborCursor;
 using codec::CborReader;
 
 constexpr std::string_view kVersion = "v1.";
-constexpr std::string_view kDomain{"tdn-route-v1\0", 13};
+constexpr std::string_view kSignedDomain{"tdn-route-v1\0", 13};
 constexpr std::size_t kFields = 13;
 
 // The most that a token's CBOR takes: 13 keys, map and array heads, uids, numbers, owners, path.
@@ -148,7 +148,7 @@ bool decode(ByteView bytes, RouteToken& token) {
 }
 
 codec::Digest mac_of(const codec::HmacKey& key, std::string_view id, ByteView cbor) {
-  const std::array<ByteView, 3> pieces{bytes_of(kDomain), bytes_of(id), cbor};
+  const std::array<ByteView, 3> pieces{bytes_of(kSignedDomain), bytes_of(id), cbor};
   return key.of(pieces);
 }
 

@@ -12,9 +12,9 @@
 namespace tdn::protocol {
 namespace {
 
-constexpr std::uint64_t kNow = 1'767'225'600'000;
+constexpr std::uint64_t kNowMs = 1'767'225'600'000;
 
-RouteToken token(Random& random, std::uint64_t now_ms = kNow) {
+RouteToken token(Random& random, std::uint64_t now_ms = kNowMs) {
   RouteToken made;
   made.request = {Uid::make({static_cast<std::int64_t>(now_ms) * 1000}, random)};
   made.issued_ms = now_ms;
@@ -26,31 +26,31 @@ TEST(SeenTokens, EachIsGoodOnce) {
   SeededRandom random{1};
   SeenTokens seen;
   RouteToken first = token(random);
-  EXPECT_TRUE(seen.use(first, kNow).has_value());
-  const auto again = seen.use(first, kNow + 1);
+  EXPECT_TRUE(seen.use(first, kNowMs).has_value());
+  const auto again = seen.use(first, kNowMs + 1);
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code(), Code::kInvalid);
   // Another expiry makes it no other token; another leg does, as does another request.
   first.expiry_ms += 5000;
-  EXPECT_FALSE(seen.use(first, kNow).has_value());
+  EXPECT_FALSE(seen.use(first, kNowMs).has_value());
   first.leg = 1;
-  EXPECT_TRUE(seen.use(first, kNow).has_value());
-  EXPECT_TRUE(seen.use(token(random), kNow).has_value());
+  EXPECT_TRUE(seen.use(first, kNowMs).has_value());
+  EXPECT_TRUE(seen.use(token(random), kNowMs).has_value());
 }
 
 TEST(SeenTokens, IsKeptUntilItsExpiryAndTheRoomIsUsedAgain) {
   SeededRandom random{1};
   SeenTokens seen(0);  // one bucket
   const RouteToken first = token(random);
-  ASSERT_TRUE(seen.use(first, kNow).has_value());
+  ASSERT_TRUE(seen.use(first, kNowMs).has_value());
   for (std::size_t i = 1; i < SeenTokens::kWays; ++i) {
-    ASSERT_TRUE(seen.use(token(random), kNow).has_value());
+    ASSERT_TRUE(seen.use(token(random), kNowMs).has_value());
   }
-  const auto full = seen.use(token(random), kNow);
+  const auto full = seen.use(token(random), kNowMs);
   ASSERT_FALSE(full.has_value());
   EXPECT_EQ(full.error().code(), Code::kOverloaded);
   EXPECT_EQ(seen.use(first, first.expiry_ms - 1).error().code(), Code::kInvalid);
-  const std::uint64_t later = kNow + kLifetimeMs + 1000;
+  const std::uint64_t later = kNowMs + kLifetimeMs + 1000;
   for (std::size_t i = 0; i < SeenTokens::kWays; ++i) {
     EXPECT_TRUE(seen.use(token(random, later), later).has_value()) << i;
   }
@@ -63,8 +63,8 @@ TEST(SeenTokens, ThreeQuartersOfTheTableFillBeforeOneFindsNoRoom) {
   RouteToken last = token(random);
   for (std::size_t i = 0; i < (std::size_t{SeenTokens::kWays} << kLog2) * 3 / 4; ++i) {
     last = token(random);
-    ASSERT_TRUE(seen.use(last, kNow).has_value()) << i;
-    ASSERT_FALSE(seen.use(last, kNow).has_value()) << i;
+    ASSERT_TRUE(seen.use(last, kNowMs).has_value()) << i;
+    ASSERT_FALSE(seen.use(last, kNowMs).has_value()) << i;
   }
 }
 
@@ -80,7 +80,7 @@ TEST(SeenTokens, OfManyWhoNoteTheSameTokensAtOnceOneMayUseEach) {
   for (int shard = 0; shard < 4; ++shard) {
     shards.emplace_back([&] {
       for (const RouteToken& each : tokens) {
-        taken += seen.use(each, kNow) ? 1 : 0;
+        taken += seen.use(each, kNowMs) ? 1 : 0;
       }
     });
   }
@@ -95,7 +95,7 @@ TEST(SeenTokens, TimeMayWrapAroundInTheTable) {
   SeenTokens seen(0);
   // The ticks of a slot wrap after 2^16 · 256 ms: at every point before and behind it works alike.
   for (std::uint64_t step = 0; step < 200; ++step) {
-    const std::uint64_t now = kNow + step * 100'000;
+    const std::uint64_t now = kNowMs + step * 100'000;
     const RouteToken made = token(random, now);
     EXPECT_TRUE(seen.use(made, now).has_value()) << step;
     EXPECT_FALSE(seen.use(made, now + kLifetimeMs - 1).has_value()) << step;

@@ -34,14 +34,14 @@ bool is_known(std::string_view section) {
 }
 
 // What stands around a spec.
-struct Envelope {
+struct ObjectEnvelope {
   std::string name;
   Identity identity;
   std::string_view spec = "{}";
 };
 
-Envelope read_envelope(MessageReader& in, std::string_view list) {
-  Envelope object;
+ObjectEnvelope read_envelope(MessageReader& in, std::string_view list) {
+  ObjectEnvelope object;
   in.object([&](std::string_view member) {
     if (member == "name") {
       object.name = in.text(member, kLongestName);
@@ -127,9 +127,9 @@ class SnapshotContent::SectionReader {
     in_.skip();
   }
 
-  Envelope read(std::string_view member) { return read_envelope(in_, member); }
+  ObjectEnvelope read(std::string_view member) { return read_envelope(in_, member); }
 
-  void add_identity(const std::string& kind, Envelope object) {
+  void add_identity(const std::string& kind, ObjectEnvelope object) {
     const auto [at, fresh] =
         out_.identities_.kinds[kind].try_emplace(std::move(object.name), object.identity);
     if (!fresh) {
@@ -142,7 +142,7 @@ class SnapshotContent::SectionReader {
                     std::initializer_list<const char*> parts,
                     std::vector<domain::Object<Spec>>& objects) {
     in_.array(member, kMostObjects, [&] {
-      Envelope envelope = read(member);
+      ObjectEnvelope envelope = read(member);
       if (!in_.ok() || error_) {
         return;
       }

@@ -34,11 +34,11 @@ constexpr std::array<FaultInfo, 7> kFaults = {{
     {"invalid_node_secret", 401, "authentication_error"},
 }};
 
-std::string decimal(std::uint64_t value) { return fmt::format("{}", value); }
+std::string to_decimal(std::uint64_t value) { return fmt::format("{}", value); }
 
 void write_order(JsonWriter& json, const SnapshotOrder& order) {
-  json.begin_object().key("controlEpoch").string(decimal(order.control_epoch));
-  json.key("version").string(decimal(order.version)).end_object();
+  json.begin_object().key("controlEpoch").string(to_decimal(order.control_epoch));
+  json.key("version").string(to_decimal(order.version)).end_object();
 }
 
 void write(JsonWriter& json, const EndpointReport& report) {
@@ -90,18 +90,20 @@ std::string to_json(const SyncRequest& request) {
   JsonWriter json(text);
   json.begin_object().key("site").string(request.site);
   json.key("edge").string(to_string(request.edge)).key("boot").string(to_string(request.boot));
-  json.key("n").string(decimal(request.n)).key("protocols").begin_array();
+  json.key("n").string(to_decimal(request.n)).key("protocols").begin_array();
   json.number(std::uint64_t{request.protocols.lowest});
   json.number(std::uint64_t{request.protocols.highest}).end_array();
   json.key("version").string(request.version).key("journal").begin_object();
   json.key("epoch").number(std::uint64_t{request.journal.epoch});
   json.key("log").string(to_string(request.journal.log));
-  json.key("lastSeq").string(decimal(request.journal.last_seq)).end_object();
+  json.key("lastSeq").string(to_decimal(request.journal.last_seq)).end_object();
   if (request.upload) {
     json.key("upload").begin_object();
     json.key("epoch").number(std::uint64_t{request.upload->epoch});
-    json.key("from").string(decimal(request.upload->from));
-    json.key("records").string(codec::to_base64(request.upload->records)).end_object();
+    json.key("from").string(to_decimal(request.upload->from));
+    // Nothing of base64 needs an escape.
+    json.key("records").raw(fmt::format("\"{}\"", codec::to_base64(request.upload->records)));
+    json.end_object();
   }
   if (request.complete_through) {
     json.key("completeThrough").string(fmt::format("{}", request.complete_through->us));
@@ -124,11 +126,11 @@ std::string to_json(const SyncReply& reply) {
   std::string text;
   JsonWriter json(text);
   json.begin_object().key("boot").string(to_string(reply.boot));
-  json.key("n").string(decimal(reply.n));
-  json.key("networkTimeMs").string(decimal(reply.network_time_ms));
+  json.key("n").string(to_decimal(reply.n));
+  json.key("networkTimeMs").string(to_decimal(reply.network_time_ms));
   json.key("epoch").number(std::uint64_t{reply.epoch});
-  json.key("acked").string(decimal(reply.acked));
-  json.key("keepFrom").string(decimal(reply.keep_from)).key("snapshot");
+  json.key("acked").string(to_decimal(reply.acked));
+  json.key("keepFrom").string(to_decimal(reply.keep_from)).key("snapshot");
   write_order(json, reply.snapshot);
   json.key("keys").begin_array();
   for (const RouteKeyGrant& grant : reply.keys) {
@@ -155,7 +157,7 @@ std::string to_json(const SyncRefusal& refusal) {
   json.key("message").string(refusal.message).key("type").string(info.type);
   json.key("code").string(info.name).key("param").null().end_object();
   if (refusal.fault == SyncFault::kGap) {
-    json.key("expected").string(decimal(refusal.expected));
+    json.key("expected").string(to_decimal(refusal.expected));
   }
   if (refusal.fault == SyncFault::kRollback) {
     json.key("epoch").number(std::uint64_t{refusal.epoch});

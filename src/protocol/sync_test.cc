@@ -8,7 +8,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Uid uid(std::uint8_t last) {
+Uid sync_uid(std::uint8_t last) {
   Uid value = *Uid::parse("0192f0c0-a000-7000-8000-000000000000");
   value.bytes.back() = last;
   return value;
@@ -17,31 +17,31 @@ Uid uid(std::uint8_t last) {
 SyncRequest request() {
   SyncRequest request;
   request.site = "frankfurt";
-  request.edge = uid(2);
-  request.boot = uid(3);
+  request.edge = sync_uid(2);
+  request.boot = sync_uid(3);
   request.n = 12;
   request.version = "0.1.0";
-  request.journal = {1, uid(4), 140};
+  request.journal = {1, sync_uid(4), 140};
   request.upload = Upload{1, 101, {}};
   pack_record(request.upload->records, bytes_of("abc"));
   request.complete_through = WallTime{1'767'225'600'000'000};
   request.snapshot = {1, 7};
-  request.endpoints = {{uid(7), EndpointHealth::kUp, 2, 0, 41, 180}};
+  request.endpoints = {{sync_uid(7), EndpointHealth::kUp, 2, 0, 41, 180}};
   request.refused_snapshot = "1.8: not signed";
   return request;
 }
 
 SyncReply reply() {
   SyncReply reply;
-  reply.boot = uid(3);
+  reply.boot = sync_uid(3);
   reply.n = 12;
   reply.network_time_ms = 1'767'225'600'000;
   reply.acked = 140;
   reply.keep_from = 141;
   reply.snapshot = {1, 7};
-  reply.keys = {{"k1", 1, uid(2), uid(8), {}}};
+  reply.keys = {{"k1", 1, sync_uid(2), sync_uid(8), {}}};
   reply.user_secret = codec::Digest{0xab};
-  reply.sites = {{"paris", uid(8)}};
+  reply.sites = {{"paris", sync_uid(8)}};
   return reply;
 }
 

@@ -14,7 +14,7 @@ std::string sse(std::string_view type, std::string_view data) {
   return fmt::format("event: {}\ndata: {}\n\n", type, data);
 }
 
-PeerEndpoint read_endpoint(MessageReader& in) {
+PeerEndpoint read_peer_endpoint(MessageReader& in) {
   PeerEndpoint endpoint;
   in.object([&](std::string_view name) {
     if (name == "uid") {
@@ -42,7 +42,7 @@ Result<WatchEvent> parse_peers(std::string_view data) {
   MessageReader in(data);
   in.object([&](std::string_view name) {
     if (name == "endpoints") {
-      in.array(name, kMostEndpoints, [&] { event.endpoints.push_back(read_endpoint(in)); });
+      in.array(name, kMostEndpoints, [&] { event.endpoints.push_back(read_peer_endpoint(in)); });
     } else {
       in.skip();
     }

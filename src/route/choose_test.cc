@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr Instant kNow = 1h;
+constexpr Instant kMoment = 1h;
 
 class ChooseTest : public testing::Test {
  protected:
@@ -69,7 +69,7 @@ class ChooseTest : public testing::Test {
   // A connection to each is open.
   void warm() {
     for (std::uint32_t i = 0; i < table_->snapshot().endpoints().size(); ++i) {
-      (void)InFlight::try_begin(table_->state(domain::EndpointIndex{i}), 1, {.now = kNow});
+      (void)InFlight::try_begin(table_->state(domain::EndpointIndex{i}), 1, {.now = kMoment});
     }
   }
   Decision choose() { return route::choose(*table_, request(), scratch_); }
@@ -103,7 +103,7 @@ class ChooseTest : public testing::Test {
   std::optional<Preferences> preferences_;
   CacheHits cached_;
   std::uint64_t bytes_ = 4'000;
-  Instant now_ = kNow;
+  Instant now_ = kMoment;
   Scratch scratch_;
 };
 
@@ -221,10 +221,10 @@ TEST_F(ChooseTest, ASlowEndpointIsLeftForLongPrompts) {
 
 TEST_F(ChooseTest, AStaleReportIsNeverBetterThanAFreshOne) {
   warm();
-  state("f").report({.running = 0}, kNow - 9s, kNow - 9s);
+  state("f").report({.running = 0}, kMoment - 9s, kMoment - 9s);
   EXPECT_EQ(order().front(), "b");
   EXPECT_EQ(choose().reason, Reason::kLoad);
-  state("f").report({.running = 0}, kNow);
+  state("f").report({.running = 0}, kMoment);
   EXPECT_EQ(order().front(), "f");
 }
 
@@ -243,7 +243,7 @@ TEST_F(ChooseTest, APeersEndpointOfWhichNothingIsKnownIsTakenForFull) {
   EXPECT_TRUE(facts_of("b").relayed);
   EXPECT_FALSE(facts_of("f").relayed);
   EXPECT_EQ(crowd(facts_of("f")).requests, 0U);
-  state("b").report({.running = 1}, kNow);
+  state("b").report({.running = 1}, kMoment);
   EXPECT_EQ(crowd(facts_of("b")).requests, 1024U);
 }
 
@@ -306,78 +306,78 @@ TEST_F(ChooseTest, AProviderThatDoesNotExistIsNamed) {
 }
 
 TEST_F(ChooseTest, SkipsWhatIsDownPausedFullOrTried) {
-  state("f").observe(Observation::kRefused, kNow);
+  state("f").observe(Observation::kRefused, kMoment);
   EXPECT_THAT(order(), ElementsAre("b", "p", "o"));
   EXPECT_EQ(choose().reason, Reason::kFailover);
   EXPECT_EQ(exclusion("f"), Exclusion::kDown);
-  state("b").pause_until(kNow + 1ns);
+  state("b").pause_until(kMoment + 1ns);
   EXPECT_EQ(exclusion("b"), Exclusion::kPaused);
   tried_ = {at("p")};
   EXPECT_EQ(exclusion("p"), Exclusion::kTried);
   EXPECT_THAT(order(), ElementsAre("o"));
-  state("b").pause_until(kNow);
+  state("b").pause_until(kMoment);
   EXPECT_EQ(choose().reason, Reason::kFailover);
 }
 
 TEST_F(ChooseTest, AnEjectedEndpointIsOut) {
-  eject(kNow, state("f"));
+  eject(kMoment, state("f"));
   EXPECT_THAT(order(), ElementsAre("b", "p", "o"));
   EXPECT_EQ(choose().reason, Reason::kFailover);
   EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
 }
 
 TEST_F(ChooseTest, AtMostAThirdIsKeptEjectedAndTheLeastBadComeBackLast) {
-  eject(kNow, state("f"), 3);
-  eject(kNow, state("b"), 1);
+  eject(kMoment, state("f"), 3);
+  eject(kMoment, state("b"), 1);
   // Two of four: one may be out, that which fell more often.
   EXPECT_THAT(order(), ElementsAre("p", "o", "b"));
   EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
   occupy("p", 8);
   occupy("o", 8);
   EXPECT_THAT(order(), ElementsAre("b"));
-  eject(kNow, state("p"));
-  eject(kNow, state("o"));
+  eject(kMoment, state("p"));
+  eject(kMoment, state("o"));
   requests_.clear();
   EXPECT_THAT(order(), ElementsAre("b", "p", "o")) << "panic: by their scores";
 }
 
 TEST_F(ChooseTest, TheOnlyOneIsTriedEvenIfItIsEjected) {
   for (const char* const name : {"b", "o", "p"}) {
-    state(name).observe(Observation::kRefused, kNow);
+    state(name).observe(Observation::kRefused, kMoment);
   }
-  eject(kNow, state("f"));
+  eject(kMoment, state("f"));
   EXPECT_THAT(order(), ElementsAre("f"));
 }
 
 TEST_F(ChooseTest, PanicStaysInsideTheFence) {
   require({"north"});
-  eject(kNow, state("o"));
+  eject(kMoment, state("o"));
   EXPECT_THAT(order(), ElementsAre("o"));
-  state("o").observe(Observation::kRefused, kNow);
+  state("o").observe(Observation::kRefused, kMoment);
   EXPECT_TRUE(order().empty()) << "what is down is down";
 }
 
 TEST_F(ChooseTest, WhatOneTenantBrokeIsOutForThatTenantAlone) {
   const Requester who = requester_of(table_->snapshot().tenants()[0].uid);
   for (int i = 0; i < kFailures; ++i) {
-    state("f").observe(Observation::kServerError, kNow, who);
+    state("f").observe(Observation::kServerError, kMoment, who);
   }
   EXPECT_EQ(exclusion("f"), Exclusion::kEjected);
-  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
-  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
-  state("b").observe(Observation::kServerError, kNow, static_cast<Requester>(who ^ 1U));
+  state("b").observe(Observation::kServerError, kMoment, static_cast<Requester>(who ^ 1U));
+  state("b").observe(Observation::kServerError, kMoment, static_cast<Requester>(who ^ 1U));
+  state("b").observe(Observation::kServerError, kMoment, static_cast<Requester>(who ^ 1U));
   EXPECT_EQ(exclusion("b"), Exclusion::kNone);
 }
 
 TEST_F(ChooseTest, WhatComesBackGetsOneRequestFirst) {
-  state("f").observe(Observation::kProbeAnswered, kNow - 30min);
-  state("f").observe(Observation::kRefused, kNow - 1s);
-  state("f").observe(Observation::kProbeAnswered, kNow);
+  state("f").observe(Observation::kProbeAnswered, kMoment - 30min);
+  state("f").observe(Observation::kRefused, kMoment - 1s);
+  state("f").observe(Observation::kProbeAnswered, kMoment);
   warm();
   EXPECT_EQ(order().front(), "f");
   occupy("f", 1);
   EXPECT_NE(order().front(), "f") << "one of its eight slots is trusted";
-  now_ = kNow + kSlowStart;
+  now_ = kMoment + kSlowStart;
   EXPECT_EQ(order().front(), "f");
 }
 
@@ -395,7 +395,7 @@ TEST_F(ChooseTest, TheFenceIsNeverLeft) {
   EXPECT_THAT(order(), ElementsAre("o"));
   EXPECT_EQ(choose().reason, Reason::kOnly);
   EXPECT_EQ(exclusion("f"), Exclusion::kPolicy);
-  state("o").observe(Observation::kRefused, kNow);
+  state("o").observe(Observation::kRefused, kMoment);
   const Decision decision = choose();
   EXPECT_TRUE(decision.candidates.empty());
   EXPECT_EQ(decision.refusal, Code::kZoneUnavailable);
@@ -410,15 +410,15 @@ TEST_F(ChooseTest, RefusalsTellWhetherItIsPolicyOutageOrLoad) {
   all_.policies.clear();
   all_.endpoints = {endpoint("b", "berlin", 1), endpoint("f", "frankfurt")};
   compile();
-  state("f").observe(Observation::kRefused, kNow);
+  state("f").observe(Observation::kRefused, kMoment);
   occupy("b", 1);
   EXPECT_EQ(choose().refusal, Code::kOverloaded);
   EXPECT_EQ(choose().retry_after, 1s);
   requests_.clear();
-  state("b").pause_until(kNow + 7s);
+  state("b").pause_until(kMoment + 7s);
   EXPECT_EQ(choose().refusal, Code::kOverloaded);
   EXPECT_EQ(choose().retry_after, 7s);
-  state("b").observe(Observation::kRefused, kNow);
+  state("b").observe(Observation::kRefused, kMoment);
   EXPECT_EQ(choose().refusal, Code::kZoneUnavailable);
   tried_ = {at("b")};
   EXPECT_EQ(choose().refusal, Code::kUpstreamError);
@@ -444,7 +444,7 @@ TEST_F(ChooseTest, AReloadKeepsTheStateOfWhatIsStillThere) {
   domain::Identities ids;
   domain::update(ids, all_, {}, random);
   const auto before = Table::create(domain::Snapshot::compile(all_, ids), {0}, nullptr);
-  before->state({1}).observe(Observation::kRefused, kNow);
+  before->state({1}).observe(Observation::kRefused, kMoment);
   auto open = InFlight::try_begin(before->state({1}), 8);
   all_.endpoints.erase(all_.endpoints.begin());
   domain::update(ids, all_, {}, random);

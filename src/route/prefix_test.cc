@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Instant kNow = 1h;
+constexpr Instant kFirstMoment = 1h;
 
 PrefixKey key_of(std::uint8_t tenant, std::uint64_t secret = 7) {
   PrefixKey key;
@@ -82,27 +82,27 @@ TEST(Beginnings, AreOthersForEachTenantModelAndProcess) {
 
 TEST(PrefixTable, RemembersWhoWasLastGivenABeginning) {
   PrefixTable table({1, 2});
-  EXPECT_FALSE(table.find(77, kNow).has_value());
-  table.put(77, 5, kNow);
-  EXPECT_EQ(table.find(77, kNow), 5U);
-  table.put(77, 6, kNow + 1s);
-  EXPECT_EQ(table.find(77, kNow + 1s), 6U);
-  EXPECT_EQ(table.find(77, kNow + 10min), 6U);
-  EXPECT_FALSE(table.find(77, kNow + 11min).has_value());
+  EXPECT_FALSE(table.find(77, kFirstMoment).has_value());
+  table.put(77, 5, kFirstMoment);
+  EXPECT_EQ(table.find(77, kFirstMoment), 5U);
+  table.put(77, 6, kFirstMoment + 1s);
+  EXPECT_EQ(table.find(77, kFirstMoment + 1s), 6U);
+  EXPECT_EQ(table.find(77, kFirstMoment + 10min), 6U);
+  EXPECT_FALSE(table.find(77, kFirstMoment + 11min).has_value());
 }
 
 TEST(PrefixTable, TheOldestOfABucketGoes) {
   PrefixTable table({1, 2});
   const std::uint64_t buckets = PrefixTable::kSlots / 4;
   for (std::uint64_t i = 1; i <= 4; ++i) {
-    table.put(i * buckets, static_cast<std::uint32_t>(i), kNow + i * 1s);
+    table.put(i * buckets, static_cast<std::uint32_t>(i), kFirstMoment + i * 1s);
   }
-  table.put(1 * buckets, 1, kNow + 60s);  // asked for again
-  table.put(5 * buckets, 5, kNow + 61s);
-  EXPECT_EQ(table.find(1 * buckets, kNow + 61s), 1U);
-  EXPECT_FALSE(table.find(2 * buckets, kNow + 61s).has_value());
-  EXPECT_EQ(table.find(3 * buckets, kNow + 61s), 3U);
-  EXPECT_EQ(table.find(5 * buckets, kNow + 61s), 5U);
+  table.put(1 * buckets, 1, kFirstMoment + 60s);  // asked for again
+  table.put(5 * buckets, 5, kFirstMoment + 61s);
+  EXPECT_EQ(table.find(1 * buckets, kFirstMoment + 61s), 1U);
+  EXPECT_FALSE(table.find(2 * buckets, kFirstMoment + 61s).has_value());
+  EXPECT_EQ(table.find(3 * buckets, kFirstMoment + 61s), 3U);
+  EXPECT_EQ(table.find(5 * buckets, kFirstMoment + 61s), 5U);
 }
 
 }  // namespace

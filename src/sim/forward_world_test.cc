@@ -8,7 +8,7 @@ namespace {
 TEST(ForwardWorld, WhatOneEdgeBoughtTheOtherSoldAfterEveryStory) {
   ForwardCounts counts;
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
-    const ForwardOutcome outcome = run({.seed = seed});
+    const ForwardOutcome outcome = run(ForwardStory{.seed = seed});
     for (const std::string& violation : outcome.violations) {
       ADD_FAILURE() << "seed " << seed << ": " << violation;
     }
@@ -26,15 +26,15 @@ TEST(ForwardWorld, WhatOneEdgeBoughtTheOtherSoldAfterEveryStory) {
 
 TEST(ForwardWorld, OneSeedToldTwiceIsOneStory) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    EXPECT_EQ(run({.seed = seed}).trace, run({.seed = seed}).trace);
+    EXPECT_EQ(run(ForwardStory{.seed = seed}).trace, run(ForwardStory{.seed = seed}).trace);
   }
 }
 
 TEST(ForwardWorld, ATokenAcceptedTwiceIsCaught) {
   bool caught = false;
   for (std::uint64_t seed = 1; seed <= 400 && !caught; ++seed) {
-    caught =
-        !run({.seed = seed, .bug = gateway::PlantedBug::kTokenAcceptedTwice}).violations.empty();
+    caught = !run(ForwardStory{.seed = seed, .bug = gateway::PlantedBug::kTokenAcceptedTwice})
+                  .violations.empty();
   }
   EXPECT_TRUE(caught);
 }
@@ -42,8 +42,8 @@ TEST(ForwardWorld, ATokenAcceptedTwiceIsCaught) {
 TEST(ForwardWorld, AFenceThatIsNotAskedForAgainIsCaught) {
   bool caught = false;
   for (std::uint64_t seed = 1; seed <= 200 && !caught; ++seed) {
-    caught =
-        !run({.seed = seed, .bug = gateway::PlantedBug::kFenceNotRechecked}).violations.empty();
+    caught = !run(ForwardStory{.seed = seed, .bug = gateway::PlantedBug::kFenceNotRechecked})
+                  .violations.empty();
   }
   EXPECT_TRUE(caught);
 }

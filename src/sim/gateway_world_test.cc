@@ -8,7 +8,7 @@ namespace {
 TEST(GatewayWorld, TheThreeBooksAgreeAfterEveryStory) {
   GatewayCounts counts;
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
-    const GatewayOutcome outcome = run({.seed = seed});
+    const GatewayOutcome outcome = run(GatewayStory{.seed = seed});
     for (const std::string& violation : outcome.violations) {
       ADD_FAILURE() << "seed " << seed << ": " << violation;
     }
@@ -26,15 +26,16 @@ TEST(GatewayWorld, TheThreeBooksAgreeAfterEveryStory) {
 
 TEST(GatewayWorld, OneSeedToldTwiceIsOneStory) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    EXPECT_EQ(run({.seed = seed}).trace, run({.seed = seed}).trace);
+    EXPECT_EQ(run(GatewayStory{.seed = seed}).trace, run(GatewayStory{.seed = seed}).trace);
   }
-  EXPECT_NE(run({.seed = 1}).trace, run({.seed = 2}).trace);
+  EXPECT_NE(run(GatewayStory{.seed = 1}).trace, run(GatewayStory{.seed = 2}).trace);
 }
 
 TEST(GatewayWorld, AReleaseBeforeTheSyncIsCaughtWithinAHundredSeeds) {
   bool caught = false;
   for (std::uint64_t seed = 1; seed <= 100 && !caught; ++seed) {
-    caught = !run({.seed = seed, .bug = books::PlantedBug::kReleaseBeforeSync}).violations.empty();
+    caught = !run(GatewayStory{.seed = seed, .bug = books::PlantedBug::kReleaseBeforeSync})
+                  .violations.empty();
   }
   EXPECT_TRUE(caught);
 }

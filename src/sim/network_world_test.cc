@@ -16,7 +16,7 @@ constexpr std::uint64_t kSeeds = 40;
 TEST(NetworkWorld, NoStoryBreaksARule) {
   NetworkCounts counts;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const NetworkOutcome outcome = run({.seed = seed});
+    const NetworkOutcome outcome = run(NetworkStory{.seed = seed});
     for (const std::string& violation : outcome.violations) {
       ADD_FAILURE() << "seed " << seed << ": " << violation;
     }
@@ -33,9 +33,9 @@ TEST(NetworkWorld, NoStoryBreaksARule) {
 
 TEST(NetworkWorld, ASeedTellsTheSameStoryAgain) {
   for (const std::uint64_t seed : {3U, 11U}) {
-    EXPECT_EQ(run({.seed = seed}).trace, run({.seed = seed}).trace);
+    EXPECT_EQ(run(NetworkStory{.seed = seed}).trace, run(NetworkStory{.seed = seed}).trace);
   }
-  EXPECT_NE(run({.seed = 3}).trace, run({.seed = 4}).trace);
+  EXPECT_NE(run(NetworkStory{.seed = 3}).trace, run(NetworkStory{.seed = 4}).trace);
 }
 
 struct Staged {
@@ -50,7 +50,7 @@ TEST_P(OfAScenario, NoStoryBreaksARule) {
   ASSERT_TRUE(plan) << to_string(plan.error());
   NetworkCounts counts;
   for (std::uint64_t seed = 1; seed <= GetParam().seeds; ++seed) {
-    const NetworkOutcome outcome = run({.seed = seed, .plan = &*plan});
+    const NetworkOutcome outcome = run(NetworkStory{.seed = seed, .plan = &*plan});
     for (const std::string& violation : outcome.violations) {
       ADD_FAILURE() << "seed " << seed << ": " << violation;
     }
@@ -79,7 +79,7 @@ class Planted : public testing::TestWithParam<Plant> {};
 TEST_P(Planted, IsCaughtByItsRule) {
   constexpr std::uint64_t kMostSeeds = 1500;
   for (std::uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
-    const NetworkOutcome outcome = run({.seed = seed, .bug = GetParam().bug});
+    const NetworkOutcome outcome = run(NetworkStory{.seed = seed, .bug = GetParam().bug});
     for (const std::string& violation : outcome.violations) {
       if (violation.find(GetParam().noticed) != std::string::npos) {
         RecordProperty("seed", static_cast<int>(seed));

@@ -46,7 +46,7 @@ ObjectRow object(std::string kind, std::string name, std::uint8_t number) {
           .document = R"({"spec":{"a":"ü\"b"}})"};
 }
 
-std::vector<std::string> names(Store& store) {
+std::vector<std::string> names_of(Store& store) {
   std::vector<std::string> names;
   EXPECT_TRUE(store
                   .visit_objects([&](const ObjectRow& row) {
@@ -87,7 +87,7 @@ TYPED_TEST(StoreTest, KeepsObjectsInOrderAndReplacesThem) {
   });
   this->fixture_.reopen();
   this->commit([&] {
-    EXPECT_THAT(names(this->store()), testing::ElementsAre("Key z", "Tenant a", "Tenant a/c"));
+    EXPECT_THAT(names_of(this->store()), testing::ElementsAre("Key z", "Tenant a", "Tenant a/c"));
     std::vector<ObjectRow> rows;
     ASSERT_TRUE(this->store()
                     .visit_objects([&](const ObjectRow& row) {
@@ -325,7 +325,7 @@ TYPED_TEST(StoreTest, UndoesWhatWasNotCommitted) {
   store.roll_back();
   this->commit([&] {
     EXPECT_THAT(traces(store), testing::ElementsAre(1));
-    EXPECT_EQ(names(store).size(), 1U);
+    EXPECT_EQ(names_of(store).size(), 1U);
   });
   ASSERT_TRUE(store.begin());
   write_all(store, 3);

@@ -10,7 +10,7 @@
 namespace tdn::wan {
 namespace {
 
-double to_ms(Duration duration) {
+double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -19,9 +19,9 @@ void write_link(codec::JsonWriter& json, const Link& link) {
   json.begin_object().key("from").string(link.plan().from).key("to").string(link.plan().to);
   json.key("listen").string(io::to_string(link.address()));
   json.key("target").string(io::to_string(link.plan().target));
-  json.key("rttMs").number(to_ms(link.plan().rtt));
+  json.key("rttMs").number(milliseconds(link.plan().rtt));
   json.key("state").string(to_string(link.condition().state));
-  json.key("addedMs").number(to_ms(link.condition().added));
+  json.key("addedMs").number(milliseconds(link.condition().added));
   json.key("open").number(counters.open);
   json.key("connections").string(std::to_string(counters.connections));
   json.key("refused").string(std::to_string(counters.refused));

@@ -137,7 +137,7 @@ test('no prompt, no answer and no secret is in any log', async () => {
   await send(network.ready.control, {path: '/api/v1/sites', headers: {authorization: 'Bearer wrong-token-of-somebody'}});
   const secrets = network.ready.sites.map((site) => readFileSync(path.join(network.state, 'sites', site.name, 'node-secret'), 'utf8').trim());
   const written = logs();
-  expect(written.size).toBe(7);
+  expect(written.size).toBe(8); // edge and engine of each site, control, wan
   for (const [file, text] of written) {
     expect(text, `${file} is written`).not.toBe('');
     for (const hidden of [canary, ...answers, network.ready.key, issued, issued.split('-')[3], network.ready.operatorToken, 'wrong-token-of-somebody', ...secrets]) {

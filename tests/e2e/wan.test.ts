@@ -48,7 +48,7 @@ const healed = (network: Network, died: number[]) =>
 describe('three sites', () => {
   let network: Network;
   beforeAll(async () => {
-    network = await startNetwork({more: ['--scenario', 'three']});
+    network = await startNetwork(); // what tdn up runs if nothing else is said
   }, 60_000);
 
   test('a client of a city needs its round trips: one to connect, one to be answered', async () => {
@@ -189,6 +189,13 @@ describe('three sites', () => {
     gone(pids);
     expect(tdn(['chaos', 'list', '--state', network.state]).stderr).toMatch(/no network runs in .*start one with `tdn up`/);
   });
+});
+
+test('sites without distances: the same three by --scenario none', async () => {
+  const network = await startNetwork({more: ['--scenario', 'none']});
+  expect([network.ready.pids.wan, network.ready.cities, network.ready.sites.map((site) => site.name)]).toEqual([null, undefined, ['frankfurt', 'paris', 'ashburn']]);
+  expect((await send(network.ready.gateway, chat(network.ready))).status).toBe(200);
+  await network.process.end();
 });
 
 test('sites without distances can be killed and not cut', async () => {
