@@ -182,6 +182,7 @@ std::vector<protocol::EndpointReport> EdgeNetwork::endpoints() {
          .health = static_cast<protocol::EndpointHealth>(state.health()),
          .running = running,
          .waiting = reported ? reported->report.waiting : 0,
+         .slots = reported ? reported->report.slots : 0,
          .tokens_per_second = us_per_token == 0
                                   ? 0
                                   : static_cast<std::uint32_t>(std::min<std::uint64_t>(
@@ -207,6 +208,7 @@ void EdgeNetwork::peers_report(const std::vector<protocol::PeerEndpoint>& endpoi
     route::EndpointReport report;
     report.running = endpoint.running;
     report.waiting = endpoint.waiting;
+    report.slots = endpoint.slots;
     report.health = down ? route::Health::kDown : route::Health::kUnknown;
     catalogue_->table().state(*index).report(report,
                                              now - std::chrono::milliseconds(endpoint.age_ms), now);

@@ -129,6 +129,7 @@ protocol::PeersReported Hub::peers_for(Watcher& watcher) const {
                                  .health = endpoint.health,
                                  .running = endpoint.running,
                                  .waiting = endpoint.waiting,
+                                 .slots = endpoint.slots,
                                  .age_ms = age});
     }
     watcher.sent_stamp = stamp;

@@ -37,6 +37,8 @@ Result<PeerEndpointState> read_endpoint(JsonReader& json) {
       state.report.running = counted(json);
     } else if (JsonReader::matches(*key, "waiting")) {
       state.report.waiting = counted(json);
+    } else if (JsonReader::matches(*key, "slots")) {
+      state.report.slots = counted(json);
     } else {
       json.skip();
     }
@@ -65,6 +67,9 @@ std::string peer_state_json(const Catalogue& catalogue) {
     json.key("running").number(
         std::uint64_t{reported ? reported->report.running : state.in_flight()});
     json.key("waiting").number(std::uint64_t{reported ? reported->report.waiting : 0});
+    if (reported && reported->report.slots > 0) {
+      json.key("slots").number(std::uint64_t{reported->report.slots});
+    }
     json.end_object();
   }
   json.end_array().end_object();

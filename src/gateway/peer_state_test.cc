@@ -59,13 +59,14 @@ class PeerProberTest : public ForwardFixture {
 TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   start();
   state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
-  state(paris, "far").report({.running = 3, .waiting = 2}, test.clock.now());
+  state(paris, "far").report({.running = 3, .waiting = 2, .slots = 4}, test.clock.now());
   probe();
   EXPECT_EQ(state(frankfurt, "far").health(), Health::kUp);
   const auto reported = state(frankfurt, "far").reported();
   ASSERT_TRUE(reported.has_value());
   EXPECT_EQ(reported->report.running, 3U);
   EXPECT_EQ(reported->report.waiting, 2U);
+  EXPECT_EQ(reported->report.slots, 4U);
   EXPECT_EQ(state(frankfurt, "north").health(), Health::kUnknown) << "it may be about to start";
   EXPECT_EQ(state(frankfurt, "near").health(), Health::kUnknown) << "its own is not its business";
   EXPECT_TRUE(frankfurt.engines.far.empty());

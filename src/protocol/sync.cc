@@ -46,6 +46,9 @@ void write(JsonWriter& json, const EndpointReport& report) {
   json.key("health").string(to_string(report.health));
   json.key("running").number(std::uint64_t{report.running});
   json.key("waiting").number(std::uint64_t{report.waiting});
+  if (report.slots > 0) {
+    json.key("slots").number(std::uint64_t{report.slots});
+  }
   json.key("tokensPerSecond").number(std::uint64_t{report.tokens_per_second});
   json.key("ttftMs").number(std::uint64_t{report.ttft_ms}).end_object();
 }

@@ -45,6 +45,7 @@ struct EndpointReport {
   EndpointHealth health = EndpointHealth::kUnknown;
   std::uint32_t running = 0;
   std::uint32_t waiting = 0;
+  std::uint32_t slots = 0;  // requests that it works on together; 0: not known, and left out
   std::uint32_t tokens_per_second = 0;
   std::uint32_t ttft_ms = 0;
   bool operator==(const EndpointReport&) const = default;

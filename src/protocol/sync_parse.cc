@@ -89,6 +89,8 @@ EndpointReport read_endpoint(MessageReader& in) {
       report.running = in.number32(name);
     } else if (name == "waiting") {
       report.waiting = in.number32(name);
+    } else if (name == "slots") {
+      report.slots = in.number32(name);
     } else if (name == "tokensPerSecond") {
       report.tokens_per_second = in.number32(name);
     } else if (name == "ttftMs") {

@@ -26,7 +26,7 @@ SyncRequest request() {
   pack_record(request.upload->records, bytes_of("abc"));
   request.complete_through = WallTime{1'767'225'600'000'000};
   request.snapshot = {1, 7};
-  request.endpoints = {{sync_uid(7), EndpointHealth::kUp, 2, 0, 41, 180}};
+  request.endpoints = {{sync_uid(7), EndpointHealth::kUp, 2, 0, 0, 41, 180}};
   request.refused_snapshot = "1.8: not signed";
   return request;
 }

@@ -25,6 +25,8 @@ PeerEndpoint read_peer_endpoint(MessageReader& in) {
       endpoint.running = in.number32(name);
     } else if (name == "waiting") {
       endpoint.waiting = in.number32(name);
+    } else if (name == "slots") {
+      endpoint.slots = in.number32(name);
     } else if (name == "ageMs") {
       endpoint.age_ms = in.number32(name);
     } else {
@@ -67,6 +69,9 @@ std::string to_sse(const PeersReported& event) {
     json.key("health").string(to_string(endpoint.health));
     json.key("running").number(std::uint64_t{endpoint.running});
     json.key("waiting").number(std::uint64_t{endpoint.waiting});
+    if (endpoint.slots > 0) {
+      json.key("slots").number(std::uint64_t{endpoint.slots});
+    }
     json.key("ageMs").number(std::uint64_t{endpoint.age_ms}).end_object();
   }
   json.end_array().end_object();

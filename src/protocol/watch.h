@@ -31,6 +31,7 @@ struct PeerEndpoint {
   EndpointHealth health = EndpointHealth::kUnknown;
   std::uint32_t running = 0;
   std::uint32_t waiting = 0;
+  std::uint32_t slots = 0;   // 0: not known, and left out
   std::uint32_t age_ms = 0;  // since its own edge measured it
   bool operator==(const PeerEndpoint&) const = default;
 };

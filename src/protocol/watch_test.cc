@@ -23,10 +23,10 @@ TEST(Watch, events_read_back_as_they_were) {
             "event: snapshot\ndata: {\"manifest\":\"e30=\",\"signature\":\"AAAA\"}\n\n");
   EXPECT_EQ(std::get<SnapshotOffered>(read(to_sse(offered))).envelope, offered.envelope);
   const PeersReported peers{
-      {{*Uid::parse("0192f0c0-a000-7000-8000-000000000007"), EndpointHealth::kDown, 3, 4, 250}}};
+      {{*Uid::parse("0192f0c0-a000-7000-8000-000000000007"), EndpointHealth::kDown, 3, 4, 8, 250}}};
   EXPECT_EQ(to_sse(peers),
             "event: peers\ndata: {\"endpoints\":[{\"uid\":\"0192f0c0-a000-7000-8000-000000000007\","
-            "\"health\":\"down\",\"running\":3,\"waiting\":4,\"ageMs\":250}]}\n\n");
+            "\"health\":\"down\",\"running\":3,\"waiting\":4,\"slots\":8,\"ageMs\":250}]}\n\n");
   EXPECT_EQ(std::get<PeersReported>(read(to_sse(peers))).endpoints, peers.endpoints);
   EXPECT_TRUE(std::holds_alternative<SyncAsked>(read(to_sse(SyncAsked{}))));
 }

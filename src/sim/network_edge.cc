@@ -161,6 +161,7 @@ std::vector<protocol::EndpointReport> NetworkEdge::endpoints() {
                          .health = static_cast<protocol::EndpointHealth>(state.health()),
                          .running = state.in_flight(),
                          .waiting = 0,
+                         .slots = 0,
                          .tokens_per_second = 0,
                          .ttft_ms = 0});
     }

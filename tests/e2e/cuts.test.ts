@@ -84,7 +84,8 @@ async function ask(client: Client, gateway: string, words: string): Promise<Seen
 }
 
 interface Course {
-  before: Seen[]; // begun before the cut
+  before: Seen[]; // answered before the cut
+  struck: Seen[]; // under way when it came
   during: Seen[];
   after: Seen[];
   cutAt: number;
@@ -119,8 +120,8 @@ async function whileCut(target: string): Promise<Course> {
   };
   const running = [...clients(), ...clients()].map(one);
   await each(6);
-  operate(network, 'chaos', 'cut', target);
   const cutAt = performance.now();
+  operate(network, 'chaos', 'cut', target);
   await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)); // for so long it is cut
   const healedAt = performance.now();
   operate(network, 'chaos', 'heal', target);
@@ -128,12 +129,13 @@ async function whileCut(target: string): Promise<Course> {
   over = true;
   await Promise.all(running);
   const all = (from: number, to: number) => seen.filter((entry) => entry.began >= from && entry.began < to);
-  return {before: all(0, cutAt), during: all(cutAt, healedAt), after: all(healedAt, Infinity), cutAt, healedAt};
+  const answered = (entry: Seen) => entry.began + entry.firstMs < cutAt;
+  return {before: all(0, cutAt).filter(answered), struck: all(0, cutAt).filter((entry) => !answered(entry)), during: all(cutAt, healedAt), after: all(healedAt, Infinity), cutAt, healedAt};
 }
 
 const middle = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const usual = (course: Course, client: string): number => middle(course.before.filter((entry) => entry.client === client).map((entry) => entry.firstMs));
-const everything = (course: Course): Seen[] => [...course.before, ...course.during, ...course.after];
+const everything = (course: Course): Seen[] => [...course.before, ...course.struck, ...course.during, ...course.after];
 
 // No request fails that had not begun to be answered, and nobody is served outside a fence.
 function expectServed(course: Course): void {
