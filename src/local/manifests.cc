@@ -11,6 +11,7 @@
 #include "codec/sha256.h"
 #include "codec/tree.h"
 #include "domain/api_key.h"
+#include "domain/manifest.h"
 
 namespace tdn::local {
 namespace {
@@ -104,12 +105,17 @@ std::string model_details(const ServedModel& model) {
 }
 
 // Of an endpoint, as its scenario says.
-std::string cost_line(const scenario::Engine& engine) {
-  if (engine.cost.is_null()) {
-    return "";
+// Of an Endpoint: its cost, and how many requests at once where its engine has more slots than an
+// Endpoint takes requests by default.
+std::string engine_details(const scenario::Engine& engine) {
+  std::string details;
+  if (const int slots = scenario::slots_of(engine); slots > domain::EndpointSpec{}.concurrency) {
+    details += fmt::format("  concurrency: {}\n", slots);
   }
-  std::string line = codec::yaml::to_json_line(engine.cost);  // which is YAML
-  return "  cost: " + line;
+  if (!engine.cost.is_null()) {
+    details += "  cost: " + codec::yaml::to_json_line(engine.cost);  // which is YAML
+  }
+  return details;
 }
 
 // A JSON string is a YAML string.
@@ -178,7 +184,7 @@ std::vector<ManifestFile> write_manifests(const NetworkDescription& network) {
         fmt::arg("site", site.plan.name), fmt::arg("url", site.engine), fmt::arg("model", model),
         fmt::arg("engine_name",
                  quoted(site.engine_model.empty() ? network.model.engine_name : site.engine_model)),
-        fmt::arg("details", cost_line(site.plan.engine)));
+        fmt::arg("details", engine_details(site.plan.engine)));
   }
   const auto id = domain::parse_api_key(network.key.reveal());
   TDN_ASSERT(id.has_value());

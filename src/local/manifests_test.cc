@@ -53,6 +53,16 @@ TEST(Manifests, DescribeOneModelAtThreeSites) {
   EXPECT_EQ(read.zones[0].spec.countries.size(), 27U);
 }
 
+TEST(Manifests, AnEngineOfManySlotsIsGivenAsManyRequests) {
+  NetworkDescription network = describe({.engine_name = kDefaultName});
+  network.sites[0].plan.engine.slots = 288;
+  network.sites[1].plan.engine.slots = 4;
+  const domain::Manifests read = read_back(network);
+  EXPECT_EQ(read.endpoints[1].metadata.name, endpoint_of("frankfurt"));
+  EXPECT_EQ(read.endpoints[1].spec.concurrency, 288);
+  EXPECT_EQ(read.endpoints[2].spec.concurrency, 64) << "the rest wait at the engine";
+}
+
 TEST(Manifests, TheirSitesAreFoundAgain) {
   const std::string text = write_manifests(describe({.engine_name = kDefaultName})).at(0).text;
   const std::vector<ObjectLabel> objects = objects_in(text);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
@@ -273,6 +274,13 @@ Result<void> check_manifests(const std::vector<Node>& documents, std::string_vie
 
 Duration Scenario::rtt(const Place& from, const Place& to) const {
   return from.access + matrix.between(from.region, to.region) + to.access;
+}
+
+int slots_of(const Engine& engine) {
+  const std::string_view text = text_at(engine.timing, "slots");
+  int slots = engine.slots;
+  std::from_chars(text.data(), text.data() + text.size(), slots);
+  return slots;
 }
 
 std::string timing_yaml(const Engine& engine) {

@@ -81,6 +81,8 @@ struct Scenario {
   [[nodiscard]] bool names_every_engine() const;
 };
 
+// Requests that the engine works on together, as far as the scenario says so; else 0.
+[[nodiscard]] int slots_of(const Engine& engine);
 // What a simulated engine reads as its timing file; empty if it has none of its own.
 [[nodiscard]] std::string timing_yaml(const Engine& engine);
 

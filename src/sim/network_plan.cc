@@ -19,7 +19,7 @@ using codec::yaml::text_at;
 constexpr double kPromptTokens = 100;
 constexpr double kPrefillPerToken = 0.0002;  // s
 constexpr double kDecodeBase = 0.012;        // s
-constexpr double kSlots = 8;
+constexpr int kSlots = 8;
 
 double number_at(const Node& node, std::string_view path, double otherwise) {
   const std::string_view text = text_at(node, path);
@@ -136,6 +136,7 @@ class Fences {
 
 PlannedSite plan_site(const scenario::Site& site, std::string_view inside) {
   const Node& timing = site.engine.timing;
+  const int slots = scenario::slots_of(site.engine);
   return {.name = site.name,
           .manifest = codec::yaml::to_yaml(site.manifest),
           .inside = text_at(site.manifest, "spec.location.country") == inside,
@@ -143,7 +144,7 @@ PlannedSite plan_site(const scenario::Site& site, std::string_view inside) {
           .first_token =
               seconds(kPromptTokens * number_at(timing, "prefill.perToken", kPrefillPerToken)),
           .token = seconds(number_at(timing, "decode.base", kDecodeBase)),
-          .room = static_cast<std::uint64_t>(number_at(timing, "slots", kSlots))};
+          .room = static_cast<std::uint64_t>(slots > 0 ? slots : kSlots)};
 }
 
 std::size_t nearest(const scenario::Scenario& scenario, const scenario::City& city) {
