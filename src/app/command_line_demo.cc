@@ -23,7 +23,7 @@ requests are paid with $TDN_KEY, else with the demo-key of the state folder. Ctr
 Exit status: 1 if a request failed that no gateway had begun to answer.
 
 Examples:
-  tdn demo                            a minute, two clients in each of six cities
+  tdn demo                            a minute, two clients in each city
   tdn demo --seconds 10 --clients 8
   tdn demo -o json >demo.json         with the ids of all requests, to compare with `tdn requests`)");
   options.state = environment.where.state;

@@ -1,6 +1,7 @@
 // kill -9 of each part of a network, at named places and at random: afterwards control's books hold
 // every finish that a client saw exactly once, and nothing twice.
 import {afterAll, afterEach, expect, test} from 'vitest';
+import {expectPurchases} from '../harness/central.ts';
 import {totals, usage} from '../harness/edge.ts';
 import {askPlain, askStreamed, FAST, randomFrom, type Sight} from '../harness/load.ts';
 import {Network} from '../harness/parts.ts';
@@ -47,10 +48,11 @@ class Load {
   }
 }
 
-// What control says of the requests that clients saw.
+// What control says of the requests that clients saw: in sums, and one by one.
 function expectCentralBooks(sights: Sight[]): void {
   const finished = sights.filter((one) => one.finished);
   const central = network.usage('model', 30);
+  expectPurchases(network.controlState, finished);
   expect(central.lateSites).toEqual([]);
   const sum = totals(central);
   expect(sum.requests).toBeGreaterThanOrEqual(finished.length);

@@ -8,6 +8,7 @@
 // a seed tells the same troubles again; what they meet depends on the machine.
 import {spawnSync} from 'node:child_process';
 import {afterAll, expect, test} from 'vitest';
+import {expectPurchases} from '../harness/central.ts';
 import {totals} from '../harness/edge.ts';
 import {type ApiKey, makeKey} from '../harness/keys.ts';
 import {askPlain, askStreamed, randomFrom, type Sight} from '../harness/load.ts';
@@ -215,6 +216,7 @@ test(`crashes and partitions for ${SECONDS} s, seed ${SEED}`, async () => {
     ++rounds;
   } while (Date.now() < end);
   const all = clients.flatMap((client) => client.sights);
+  expectPurchases(network.controlState, all.filter((one) => one.finished));
   console.log(`${rounds} comparisons, ${all.length} requests, ${all.filter((one) => one.finished).length} finished\n${JSON.stringify(counts, null, 1)}`);
   expect(rounds).toBeGreaterThan(0);
 }, (SECONDS + 240) * 1000);
