@@ -81,5 +81,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   tdn::codec::splice(text, tdn::codec::Operation::kCompletions);
   tdn::codec::cut_usage(text);
   tdn::codec::inspect_lines(text);
+  TDN_ASSERT(tdn::codec::generated_bytes(text) <= text.size());
   return 0;
 }

@@ -300,4 +300,50 @@ Inspection inspect_body(std::string_view body) {
   return found;
 }
 
+std::uint64_t generated_bytes(std::string_view body) {
+  std::uint64_t bytes = 0;
+  JsonReader json(body);
+  const auto add_text = [&] {
+    if (json.peek() == Type::kString) {
+      bytes += json.string().size();
+    } else {
+      json.skip();
+    }
+  };
+  const auto members = [&](const auto& member) {
+    if (json.peek() != Type::kObject) {
+      json.skip();
+      return;
+    }
+    json.enter_object();
+    while (const auto key = json.next_key()) {
+      member(*key);
+    }
+  };
+  const auto message = [&](std::string_view key) {
+    const bool is_text = json.named(key, "content") || json.named(key, "reasoning_content");
+    is_text ? add_text() : static_cast<void>(json.skip());
+  };
+  const auto choice = [&](std::string_view key) {
+    if (json.named(key, "message")) {
+      members(message);
+    } else if (json.named(key, "text")) {
+      add_text();
+    } else {
+      json.skip();
+    }
+  };
+  members([&](std::string_view key) {
+    if (!json.named(key, "choices") || json.peek() != Type::kArray) {
+      json.skip();
+      return;
+    }
+    json.enter_array();
+    while (json.next_element()) {
+      members(choice);
+    }
+  });
+  return json.finish() ? bytes : 0;
+}
+
 }  // namespace tdn::codec

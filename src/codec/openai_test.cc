@@ -323,6 +323,18 @@ TEST(EventInspector, ReadsNothingButTheTextOfAnEventThatRepeats) {
   EXPECT_TRUE(inspector.inspect("[DONE]").done);
 }
 
+TEST(GeneratedBytes, CountsTextOfAllChoicesAndNothingElse) {
+  EXPECT_EQ(
+      generated_bytes(
+          R"({"id":"content","choices":[{"index":0,"message":{"role":"assistant","content":"12345","reasoning_content":"678"}},{"message":{"content":null,"tool_calls":[{"content":"x"}]}},{"text":"9"}],"content":"no"})"),
+      9U);
+  EXPECT_EQ(generated_bytes(R"({"data":[{"embedding":[1]}]})"), 0U);
+  EXPECT_EQ(generated_bytes(R"({"choices":[{"message":{"content":"cut)"), 0U);
+  EXPECT_EQ(generated_bytes(R"({"choices":{"message":[1]}})"), 0U);
+  EXPECT_EQ(generated_bytes("[]"), 0U);
+  EXPECT_EQ(generated_bytes(""), 0U);
+}
+
 TEST(InspectBody, ReadsWholeAnswers) {
   const Inspection chat = inspect_body(
       R"({"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Paris."},)"

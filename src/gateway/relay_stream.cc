@@ -146,7 +146,7 @@ class StreamRelay {
     if (follower_.has_usage()) {
       a_.leg.usage.report(follower_.usage());
     }
-    a_.leg.usage.count_events(follower_.content_events());
+    a_.leg.usage.estimate_output(follower_.content_events());
     a_.gateway.checkpoint(a_.request, a_.leg);
   }
 

@@ -15,6 +15,9 @@ constexpr std::size_t kHeldWhole = std::size_t{1} << 20;
 // What is kept of a large body, to find the counts in it. Beyond that the record is an estimate.
 constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
 
+// Of English text, in the vocabularies of today.
+constexpr std::uint64_t kBytesPerToken = 4;
+
 class WholeRelay {
  public:
   explicit WholeRelay(const Answering& answering) : a_(answering) {}
@@ -76,6 +79,9 @@ class WholeRelay {
     }
     if (found.usage) {
       a_.leg.usage.report(to_usage(*found.usage));
+    } else {
+      a_.leg.usage.estimate_output((codec::generated_bytes(body_) + kBytesPerToken - 1) /
+                                   kBytesPerToken);
     }
     a_.leg.finish = found.finish;
     return {};

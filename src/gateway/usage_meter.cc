@@ -15,7 +15,7 @@ meter::UsageVector UsageMeter::consumed() const {
     return usage_;
   }
   meter::UsageVector estimate;
-  estimate.set(TokenClass::kOutputText, content_events_);
+  estimate.set(TokenClass::kOutputText, estimated_output_);
   return estimate;
 }
 
@@ -28,7 +28,7 @@ meter::UsageVector UsageMeter::verified() const {
 }
 
 bool UsageMeter::take_checkpoint(Instant now) {
-  const std::uint64_t tokens = reported_ ? usage_.totals().output : content_events_;
+  const std::uint64_t tokens = reported_ ? usage_.totals().output : estimated_output_;
   const bool first = checkpoint_at_ == Instant{};
   if (tokens == 0 || (!first && now - checkpoint_at_ < kCheckpointEvery &&
                       tokens - tokens_at_checkpoint_ < kCheckpointTokens)) {

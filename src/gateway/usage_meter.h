@@ -18,8 +18,9 @@ class UsageMeter {
     usage_ = usage;
     reported_ = true;
   }
-  // Without counts by the engine: events with content so far.
-  void count_events(std::uint64_t content_events) { content_events_ = content_events; }
+  // Without counts by the engine: its output as far as it can be guessed, an event with content a
+  // token, or four bytes of a whole answer one.
+  void estimate_output(std::uint64_t tokens) { estimated_output_ = tokens; }
 
   [[nodiscard]] std::uint64_t input_characters() const { return input_characters_; }
   // The engine's counts, or the estimate in their place.
@@ -34,7 +35,7 @@ class UsageMeter {
  private:
   meter::UsageVector usage_;
   std::uint64_t input_characters_;
-  std::uint64_t content_events_ = 0;
+  std::uint64_t estimated_output_ = 0;
   std::uint64_t tokens_at_checkpoint_ = 0;
   Instant checkpoint_at_{};
   bool reported_ = false;

@@ -16,7 +16,7 @@ meter::UsageVector output(std::uint64_t tokens) {
 
 TEST(UsageMeter, TheEnginesCountsBeatTheEstimate) {
   UsageMeter usage(100);
-  usage.count_events(7);
+  usage.estimate_output(7);
   EXPECT_TRUE(usage.estimated());
   EXPECT_EQ(usage.consumed().totals().output, 7U);
   EXPECT_EQ(usage.verified().count(TokenClass::kCharactersIn), 100U);
