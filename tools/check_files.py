@@ -67,7 +67,7 @@ def sources_of(path):
 
 
 def is_test(path):
-    return all(source.stem.endswith(("_test", "_fuzz", "_bench")) for source in sources_of(path))
+    return any(source.stem.endswith(("_test", "_fuzz", "_bench")) for source in sources_of(path))
 
 
 def configurations_of(path):
