@@ -174,7 +174,8 @@ std::vector<protocol::EndpointReport> EdgeNetwork::endpoints() {
       continue;
     }
     const route::EndpointState& state = catalogue_->table().state({i});
-    const auto reported = state.reported();
+    // What an engine said before it went down is over.
+    const auto reported = state.health() == route::Health::kDown ? std::nullopt : state.reported();
     const std::uint32_t running = reported ? reported->report.running : state.in_flight();
     const std::uint64_t us_per_token = state.decode_us_per_token();
     reports.push_back(

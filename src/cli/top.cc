@@ -51,12 +51,20 @@ void add_rows(Table& table, const SiteView& site, WallTime now) {
   }
 }
 
+// Sites that were deleted stay in the network's books, and are nothing to look at.
+bool is_there(const SiteView& site) { return site.state != "deleted"; }
+
 std::string sums(const NetworkView& network, WallTime now) {
+  std::uint64_t sites = 0;
   std::uint64_t connected = 0;
   std::uint64_t running = 0;
   std::uint64_t waiting = 0;
   std::uint64_t tokens = 0;
   for (const SiteView& site : network.sites) {
+    if (!is_there(site)) {
+      continue;
+    }
+    ++sites;
     connected += site.connected ? 1U : 0U;
     for (const EndpointView& endpoint : site.endpoints) {
       running += endpoint.running;
@@ -64,8 +72,8 @@ std::string sums(const NetworkView& network, WallTime now) {
       tokens += endpoint.tokens_per_second;
     }
   }
-  return fmt::format("sites {}/{}   running {}   waiting {}   tokens/s {}   {}", connected,
-                     network.sites.size(), running, waiting, tokens,
+  return fmt::format("sites {}/{}   running {}   waiting {}   tokens/s {}   {}", connected, sites,
+                     running, waiting, tokens,
                      to_rfc3339({now.us / 1'000'000 * 1'000'000}).substr(11, 8));
 }
 
@@ -104,6 +112,9 @@ std::string render_top(const NetworkView& network, WallTime now, WindowSize size
   }
   std::size_t rows = 0;
   for (const SiteView& site : network.sites) {
+    if (!is_there(site)) {
+      continue;
+    }
     add_rows(table, site, now);
     rows += std::max<std::size_t>(1, site.endpoints.size());
   }

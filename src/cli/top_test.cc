@@ -22,7 +22,9 @@ constexpr const char* kNetwork =
     R"("tokensPerSecond":41,"ttftMs":180},{"name":"frankfurt-2","health":"down","running":0,)"
     R"("waiting":0,"tokensPerSecond":0,"ttftMs":null}]},)"
     R"({"name":"paris","state":"active","connected":false,"lastSync":null,"snapshot":null,)"
-    R"("acked":"0","endpoints":[]}]})";
+    R"("acked":"0","endpoints":[]},)"
+    R"({"name":"oslo","state":"deleted","connected":false,"lastSync":null,"snapshot":null,)"
+    R"("acked":"9","endpoints":[]}]})";
 
 client::NetworkView view() { return *client::read_network(*codec::yaml::from_json(kNetwork)); }
 

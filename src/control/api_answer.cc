@@ -95,9 +95,11 @@ void write_site(JsonWriter& json, const SiteBooks& site, const SiteView& view, W
   } else {
     json.null();
   }
+  // Of a site that is away nothing is known but what was.
+  const SiteView now_known = view.connected ? view : SiteView();
   json.key("endpoints").begin_array();
   for (const SiteBooks::Endpoint& endpoint : site.endpoints) {
-    write_endpoint(json, endpoint, view);
+    write_endpoint(json, endpoint, now_known);
   }
   json.end_array().end_object();
 }

@@ -322,6 +322,24 @@ TEST_F(EdgeTest, UsageThatWaitedLongEnoughNamesTheLate) {
   EXPECT_THAT(usage.body, HasSubstr(R"("completeThrough":null,"lateSites":["frankfurt"])"));
 }
 
+TEST_F(EdgeTest, ASiteThatIsNotHeardOfIsAwayThoughItsConnectionIsOpen) {
+  const std::string shown = control_.operate("GET", "/api/v1/endpoints/frankfurt-1").body;
+  const std::size_t at = shown.find(R"("uid":")") + 7;
+  protocol::SyncRequest sync = frankfurt_.sync();
+  sync.endpoints = {{.uid = *Uid::parse(shown.substr(at, 36)),
+                     .health = protocol::EndpointHealth::kUp,
+                     .running = 2}};
+  control_.sync(kSecret, sync);
+  const auto stream = watch(kSecret);
+  const auto told = [&] { return control_.operate("GET", "/api/v1/network").body; };
+  EXPECT_THAT(told(), HasSubstr(R"("connected":true)"));
+  control_.test.advance(Hub::kHeardWithin);
+  EXPECT_THAT(told(), HasSubstr(R"({"name":"frankfurt","state":"active","connected":false,)"));
+  EXPECT_THAT(told(), HasSubstr(R"("health":"unknown","running":0)"));
+  control_.sync(kSecret, frankfurt_.sync());
+  EXPECT_THAT(told(), HasSubstr(R"("connected":true)"));
+}
+
 TEST_F(EdgeTest, TheNetworkShowsSitesAndTheirEndpoints) {
   const std::string shown = control_.operate("GET", "/api/v1/endpoints/frankfurt-1").body;
   const std::size_t at = shown.find(R"("uid":")") + 7;

@@ -50,7 +50,9 @@ void Hub::attach(Watcher& watcher) {
     at->second->wake.set();
     at->second = &watcher;
   }
-  sites_[watcher.site].connected = true;
+  SiteView& view = sites_[watcher.site];
+  view.connected = true;
+  view.heard = loop_.clock().now();
   watcher.wake.set();
 }
 
@@ -75,7 +77,7 @@ void Hub::synced(const std::string& site, const protocol::SyncRequest& request, 
   view.snapshot = request.snapshot;
   view.refused_snapshot = request.refused_snapshot;
   view.endpoints = request.endpoints;
-  view.reported = loop_.clock().now();
+  view.reported = view.heard = loop_.clock().now();
   view.stamp = ++stamp_;
   view.full_syncs += all_uploaded ? 1 : 0;
   for (const auto& [name, watcher] : watchers_) {
@@ -88,7 +90,9 @@ void Hub::synced(const std::string& site, const protocol::SyncRequest& request, 
 
 SiteView Hub::view(const std::string& site) const {
   const auto found = sites_.find(site);
-  return found == sites_.end() ? SiteView() : found->second;
+  SiteView view = found == sites_.end() ? SiteView() : found->second;
+  view.connected = view.connected && loop_.clock().now() < view.heard + kHeardWithin;
+  return view;
 }
 
 protocol::EndpointHealth Hub::health_of(const Uid& endpoint) const {

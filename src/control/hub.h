@@ -38,7 +38,8 @@ struct Acknowledgement {
 
 // What is known of a site since control started.
 struct SiteView {
-  bool connected = false;
+  bool connected = false;            // its watch is open, and it was heard of lately
+  Instant heard{};                   // when a watch began or a sync came
   protocol::SnapshotOrder snapshot;  // in force there
   std::string refused_snapshot;      // why, if it refused the last one
   std::vector<protocol::EndpointReport> endpoints;
@@ -51,6 +52,9 @@ class Hub {
  public:
   // Endpoints in one event, but for a site that has more by itself.
   static constexpr std::size_t kMostPeersAtOnce = 5'000;
+  // Edges sync every two seconds. One that did not for so long is not connected, whatever its
+  // connections say: behind a black hole they stay open.
+  static constexpr Duration kHeardWithin = std::chrono::seconds(10);
 
   explicit Hub(io::Loop& loop) : loop_(loop) {}
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "base/assert.h"
@@ -20,11 +23,21 @@ Result<std::string> read_secret(const domain::Endpoint& endpoint) {
   const auto bad = [](std::string what) { return fail(Code::kInvalid, std::move(what)); };
   std::string secret;
   if (!endpoint.credential_file.empty()) {
-    std::ifstream file(endpoint.credential_file);
-    if (!std::getline(file, secret)) {
-      return bad(fmt::format("cannot read a line from the file {}; create it with the key in it",
+    // Neither a pipe nor a device, which may give nothing for ever, or without end.
+    std::error_code unknown;
+    if (!std::filesystem::is_regular_file(endpoint.credential_file, unknown)) {
+      return bad(fmt::format("there is no regular file {}; create it with the key in it",
                              endpoint.credential_file));
     }
+    std::ifstream file(endpoint.credential_file);
+    std::array<char, kCredentialLimit + 2> line{};
+    if (!file.getline(line.data(), line.size())) {
+      return bad(
+          fmt::format("cannot read a line of at most 8 KiB from the file {}; create it with "
+                      "the key in it",
+                      endpoint.credential_file));
+    }
+    secret = line.data();
   } else {
     const char* const value =
         std::getenv(endpoint.credential_variable.c_str());  // NOLINT: nobody sets any

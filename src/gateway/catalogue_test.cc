@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -83,7 +85,7 @@ TEST_F(CatalogueTest, AnEndpointWithoutItsKeyIsLeftOutByNameAndComesBack) {
   ASSERT_TRUE(without.has_value());
   const route::EndpointState& state = (*without)->table().state(named("a"));
   EXPECT_THAT((*without)->unusable(named("a")),
-              HasSubstr("its credential: cannot read a line from the file " + key_file_));
+              HasSubstr("its credential: there is no regular file " + key_file_));
   EXPECT_EQ(state.trouble(), route::Trouble::kCredential);
   EXPECT_EQ((*without)->table().state(named("c")).trouble(), route::Trouble::kNone);
   write_key("k\n");
@@ -102,6 +104,17 @@ TEST_F(CatalogueTest, WhatIsNoKeyIsNotSent) {
     EXPECT_THAT((*made)->unusable(named("a")), HasSubstr("its credential: "));
     EXPECT_EQ((*made)->unusable(named("a")).find("kk"), std::string::npos);
   }
+}
+
+TEST_F(CatalogueTest, APipeOrADeviceIsNoKeyAndIsNotReadFrom) {
+  ASSERT_EQ(::mkfifo(key_file_.c_str(), 0600), 0);
+  const Made pipe = make();
+  ASSERT_TRUE(pipe.has_value());
+  EXPECT_THAT((*pipe)->unusable(named("a")), HasSubstr("there is no regular file " + key_file_));
+  std::filesystem::remove(key_file_);
+  std::filesystem::create_symlink("/dev/zero", key_file_);
+  EXPECT_THAT((*make())->unusable(named("a")), HasSubstr("there is no regular file"));
+  std::filesystem::remove(key_file_);
 }
 
 TEST_F(CatalogueTest, InANetworkOnlyTheServingEdgeReadsKeysAndCertificates) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fail_point.h"
+#include "base/log.h"
 #include "gateway/client_watch.h"
 #include "gateway/headers.h"
 #include "gateway/peer_state.h"
@@ -401,6 +402,10 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
       break;
   }
   const int status = head->status();
+  log_warning("gateway", "an engine answered with a failure",
+              {{"request", request.id_view()},
+               {"endpoint", endpoint.name},
+               {"status", static_cast<std::uint64_t>(status)}});
   if (status >= 400 && status < 500 && status != 401 && status != 403) {
     // It answered, and found fault with this one request: that says nothing of its health.
     state.observe(route::Observation::kAnswered, loop_.now());

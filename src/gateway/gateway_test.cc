@@ -63,6 +63,15 @@ TEST_F(GatewayTest, AWholeAnswerWithoutCountsIsBilledByItsText) {
   EXPECT_TRUE(has_field(read(*client), "nine text"));
 }
 
+TEST_F(GatewayTest, AWholeAnswerThatIsNoJsonIsTheEnginesFailureAndAnotherIsAsked) {
+  start();
+  const auto client = request(kPlain);
+  answer("<html>bad gateway</html>");
+  test.settle();
+  EXPECT_EQ(books.records.size(), 0U);
+  EXPECT_TRUE(has_field(read(engine(engines.far.size() - 1)), "POST /v1/chat/completions"));
+}
+
 TEST_F(GatewayTest, EventsLeaveAtOnceButTheFinishWaitsForTheBooks) {
   start();
   const auto client = request(kStream);

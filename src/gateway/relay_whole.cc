@@ -74,6 +74,9 @@ class WholeRelay {
       return {};
     }
     const codec::Inspection found = codec::inspect_body(body_);
+    if (!found.is_json && !a_.request.answered) {
+      return fail(Code::kUpstreamError, "the engine's answer is no JSON object");
+    }
     if (found.has_error && !a_.request.answered) {
       return fail(Code::kUpstreamError, "the engine reported an error in its answer");
     }

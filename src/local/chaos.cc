@@ -136,6 +136,15 @@ Result<std::string> Chaos::check(Harm harm, const std::string& target) const {
   if (found.other.empty()) {
     return target;
   }
+  const auto is_city = [&](std::string_view name) {
+    return std::ranges::find(nodes_.cities, name) != nodes_.cities.end();
+  };
+  if (is_city(found.node) && is_city(found.other)) {
+    return fail(Code::kInvalid,
+                fmt::format("nothing goes between {} and {}, both places of clients; give a city "
+                            "and a site, or two sites",
+                            found.node, found.other));
+  }
   return fmt::format("{}-{}", std::min(found.node, found.other), std::max(found.node, found.other));
 }
 

@@ -112,6 +112,9 @@ class Reader {
     TDN_TRY(const double jitter, fields.number("jitterMs", {.most = 1000, .otherwise = 0}));
     TDN_TRY(const double bytes, fields.number("bytesPerSecond", {.most = 1e12, .otherwise = 0}));
     TDN_TRY_VOID(fields.done());
+    if (bytes > 0 && bytes < 1) {
+      return fail(fields.wrong("bytesPerSecond is 0, for no bound, or at least 1"));
+    }
     scenario_.jitter = from_ms(jitter);
     scenario_.bytes_per_second = static_cast<std::uint64_t>(bytes);
     const Result<std::string> text = matrices_.read(matrix);

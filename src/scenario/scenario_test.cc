@@ -92,6 +92,7 @@ TEST(Scenario, ThatIsWrongIsToldWithItsPlaceAndRemedy) {
       {"simulated: true, ", "simulated: true, model: a.gguf, ", "either simulated or has a model"},
       {"timing: {meanOutput: 0}", "timing: 3", "timing must be a mapping"},
       {"slots: 4", "slots: 0", "slots must be a number from 1 to 4096"},
+      {"bytesPerSecond: 1000000", "bytesPerSecond: 0.5", "bytesPerSecond is 0, for no bound"},
       {"jitterMs: 0.5", "jitter: 0.5", "two.yaml:5:24: unknown field jitter"},
       {"metadata: {name: paris}", "metadata: {name: rome}",
        "the Site rome is not among spec.sites"},

@@ -53,6 +53,9 @@ Result<LinkPlan> read_link(const Node& node, const std::string& file) {
   TDN_TRY(const double jitter, fields.number("jitterMs", {.most = kMostRttMs, .otherwise = 0}));
   TDN_TRY(const double bytes, fields.number("bytesPerSecond", {.most = 1e12, .otherwise = 0}));
   TDN_TRY_VOID(fields.done());
+  if (bytes > 0 && bytes < 1) {
+    return fail(fields.wrong(node, "bytesPerSecond is 0, for no bound, or at least 1"));
+  }
   if (link.from == link.to) {
     return fail(
         fields.wrong(node, fmt::format("a link from {} to itself; give two nodes", link.from)));

@@ -59,6 +59,9 @@ TEST(Config, ThatIsWrongIsToldWithItsPlaceAndRemedy) {
        "wan.yaml:3:28: target: give an address on loopback"},
       {"control: {tokenFile: t}\nlinks:\n- {from: a, to: b, target: \"127.0.0.1:1\", rttMs: -1}\n",
        "rttMs must be a number from 0 to 60000"},
+      {"control: {tokenFile: t}\nlinks:\n- {from: a, to: b, target: \"127.0.0.1:1\", rttMs: 1, "
+       "bytesPerSecond: 0.5}\n",
+       "bytesPerSecond is 0, for no bound, or at least 1"},
       {"control: {tokenFile: t}\nlinks:\n- {from: a, to: b, target: \"127.0.0.1:1\", rttMs: nan}\n",
        "rttMs must be a number from 0 to 60000"},
       {"control: {tokenFile: t}\nlinks:\n- {from: a, to: b, target: \"127.0.0.1:1\", rttMs: 1, "

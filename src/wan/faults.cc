@@ -135,12 +135,14 @@ Result<std::vector<Fault>> parse_faults(std::string_view text) {
   std::vector<Fault> faults;
   JsonReader json(text);
   std::optional<Error> wrong;
+  bool listed = false;
   json.enter_object();
   while (const auto key = json.next_key()) {
     if (!JsonReader::matches(*key, "faults")) {
       json.skip();
       continue;
     }
+    listed = true;
     json.enter_array();
     while (json.next_element()) {
       Result<Fault> fault = read_fault(json);
@@ -157,6 +159,10 @@ Result<std::vector<Fault>> parse_faults(std::string_view text) {
   TDN_TRY_VOID(json.finish());
   if (wrong) {
     return fail(*std::move(wrong));
+  }
+  if (!listed) {
+    return fail(Code::kInvalid,
+                "`faults` is missing: a list of all that is broken, [] for nothing");
   }
   return faults;
 }

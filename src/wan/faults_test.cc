@@ -68,7 +68,7 @@ TEST(Faults, AreReadAsTheyAreWritten) {
 
 TEST(Faults, ThatAreWrongAreRefused) {
   for (const char* text :
-       {"", "[]", R"({"faults":[{}]})", R"({"faults":[{"target":"a","state":"normal"}]})",
+       {"", "[]", "{}", R"({"faults":[{}]})", R"({"faults":[{"target":"a","state":"normal"}]})",
         R"({"faults":[{"target":"a","state":"bent"}]})", R"({"faults":[{"state":"cut"}]})",
         R"({"faults":[{"target":"a","state":"slow","addedMs":60001}]})",
         R"({"faults":[{"target":"a","state":"slow","addedMs":-1}]})", R"({"faults":[1]})"}) {

@@ -124,7 +124,7 @@ test('a key is read again on SIGHUP; one that is missing leaves the endpoint out
   rmSync(keyFile);
   edge.process.child.kill('SIGHUP');
   await reloaded(2);
-  await edge.process.said(/endpoint cannot be used.*file-1.*its credential: cannot read a line from the file .*upstream.key; create it/);
+  await edge.process.said(/endpoint cannot be used.*file-1.*its credential: there is no regular file .*upstream.key; create it/);
   const asked = upstreams.file.asked.length;
   const told = JSON.parse((await ask('file', '/tdn/v1/explain')).body) as {candidates: {excluded: string}[]};
   expect(told.candidates[0]!.excluded).toBe('credential');
