@@ -37,7 +37,8 @@ Result<std::string> read_secret(const domain::Endpoint& endpoint) {
                       "the key in it",
                       endpoint.credential_file));
     }
-    secret = line.data();
+    const auto size = static_cast<std::size_t>(file.gcount());  // its line feed counted
+    secret.assign(line.data(), file.eof() ? size : size - 1);
   } else {
     const char* const value =
         std::getenv(endpoint.credential_variable.c_str());  // NOLINT: nobody sets any
