@@ -251,7 +251,11 @@ TEST_F(AgentTest, keys_peers_and_network_time_reach_the_edge) {
   EXPECT_EQ(host.user_secret, codec::Digest{7});
   EXPECT_NEAR(static_cast<double>(time.at(test.clock.now())), 5e6, 3e3);
   const protocol::PeerEndpoint peer{*Uid::parse("0192f0c0-a000-7000-8000-000000000007"),
-                                    protocol::EndpointHealth::kUp, 3, 1, 4, 20};
+                                    protocol::EndpointHealth::kUp,
+                                    3,
+                                    1,
+                                    4,
+                                    20};
   control.push(to_sse(protocol::PeersReported{{peer}}));
   test.settle();
   EXPECT_THAT(host.peers, testing::ElementsAre(peer));

@@ -172,8 +172,8 @@ class EventInspector {
 
 // The body of an answer that is not streamed, or of an error.
 [[nodiscard]] Inspection inspect_body(std::string_view body);
-// How many bytes of text such a body holds, as they stand in it: `content` and `reasoning_content` of
-// its messages, `text` of its completions. 0 of what is not JSON.
+// How many bytes of text such a body holds, as they stand in it: `content` and `reasoning_content`
+// of its messages, `text` of its completions. 0 of what is not JSON.
 [[nodiscard]] std::uint64_t generated_bytes(std::string_view body);
 
 }  // namespace tdn::codec

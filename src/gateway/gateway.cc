@@ -406,17 +406,14 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
               {{"request", request.id_view()},
                {"endpoint", endpoint.name},
                {"status", static_cast<std::uint64_t>(status)}});
+  Error error(Code::kUpstreamError,
+              fmt::format("the engine answered with status {}; the operator can see why", status));
   if (status >= 400 && status < 500 && status != 401 && status != 403) {
     // It answered, and found fault with this one request: that says nothing of its health.
     state.observe(route::Observation::kAnswered, loop_.now());
-    co_return fail(
-        Code::kUpstreamError,
-        fmt::format("the engine answered with status {}; the operator can see why", status));
+    co_return fail(std::move(error));
   }
-  co_return fail(
-      failed(Error(Code::kUpstreamError,
-                   fmt::format("the engine answered with status {}; the operator can see why",
-                               head->status()))));
+  co_return fail(failed(std::move(error)));
 }
 
 }  // namespace tdn::gateway

@@ -44,8 +44,8 @@ SeenTokens::SeenTokens(std::size_t buckets_log2)
 }
 
 // Two shards that note the same token at the same moment mostly take the same slot, where one of
-// them loses and looks again; should they take different ones, the look behind tells at least one of
-// them.
+// them loses and looks again; should they take different ones, the look behind tells at least one
+// of them.
 Result<void> SeenTokens::use(const RouteToken& token, std::uint64_t now_ms) {
   const std::uint64_t hash = hash_of(token);
   const std::uint64_t fingerprint = hash & ~kTickMask;

@@ -6,8 +6,8 @@
 // second is then refused and tried elsewhere. Full: kOverloaded, never forgetting.
 //
 // Bounds: 2¹⁶ buckets (4 MiB) of 8 tokens unless told otherwise, each token in
-// the emptier of its two, which fills the table to three quarters before one finds no room: at 10 s of
-// life 39,000 requests per second.
+// the emptier of its two, which fills the table to three quarters before one finds no room: at 10 s
+// of life 39,000 requests per second.
 #pragma once
 
 #include <atomic>

@@ -206,8 +206,8 @@ void SimConnection::post(std::size_t side, Kind kind, std::string bytes) {
   }
   const LinkOptions& options = link().options;
   Way& way = ways_[side];
-  way.last_due = std::max(way.last_due, network_.poller_.now() + network_.delay(options) +
-                                            network_.loss(options));
+  way.last_due = std::max(
+      way.last_due, network_.poller_.now() + network_.delay(options) + network_.loss(options));
   if (options.bytes_per_second > 0) {
     way.last_due += Duration(bytes.size() * 1'000'000'000 / options.bytes_per_second);
   }

@@ -3,9 +3,9 @@
 // trust on one machine.
 //
 // What it does to connections, all of it drawn from the seed: latency with jitter, pieces cut
-// anywhere or lost and sent again, a bounded number of bytes under way with back-pressure, refused connections, half-close
-// and reset as TCP has them, and on command cuts (nothing passes; what was under way comes after
-// the cut has ended), resets and hosts without power.
+// anywhere or lost and sent again, a bounded number of bytes under way with back-pressure, refused
+// connections, half-close and reset as TCP has them, and on command cuts (nothing passes; what was
+// under way comes after the cut has ended), resets and hosts without power.
 //
 // As TCP: bytes arrive in order or not at all. Closing with unread bytes resets, and so does
 // writing to one that closed, one latency later. A reset overtakes what its sender had not yet got
@@ -76,7 +76,8 @@ class SimNetwork {
   [[nodiscard]] Link& link(int a, int b);
   // One way, jitter included.
   [[nodiscard]] Duration delay(const LinkOptions& options);
-  // What a lost piece costs: the sender's patience, of Linux (200 ms and two round trips, at least).
+  // What a lost piece costs: the sender's patience, of Linux (200 ms and two round trips, at
+  // least).
   [[nodiscard]] Duration loss(const LinkOptions& options);
   [[nodiscard]] SimHost* find(const io::Address& address);
   [[nodiscard]] SimListener* pick_listener(const io::Address& address);

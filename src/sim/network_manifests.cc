@@ -77,8 +77,7 @@ const meter::ListPrice kNetworkPrice{{{'U', 'S', 'D'}}, Price{20'000}, Price{5'0
 
 std::string network_manifests(const NetworkPlan& plan, const std::vector<EngineText>& engines,
                               const std::vector<KeyText>& keys) {
-  std::string text =
-      fmt::format(kWorld, list_of(plan.inside), list_of(plan.countries), kSimModel);
+  std::string text = fmt::format(kWorld, list_of(plan.inside), list_of(plan.countries), kSimModel);
   for (std::size_t i = 0; i < plan.sites.size(); ++i) {
     const PlannedSite& site = plan.sites[i];
     text += site.manifest + "---\n" +

@@ -34,7 +34,7 @@ struct PlannedTenant {
 // Where clients are.
 struct PlannedCity {
   std::string name;
-  std::string location;  // as `tdn-client-location` says it
+  std::string location;   // as `tdn-client-location` says it
   std::size_t entry = 0;  // the site nearest to it
   scenario::Place place;
 };

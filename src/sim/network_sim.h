@@ -17,7 +17,7 @@ struct NetworkSimOptions {
   NetworkBug bug = NetworkBug::kNone;
   std::string scenario;               // as the command line names it; of the command to replay
   const NetworkPlan* plan = nullptr;  // of it; borrowed
-  bool print_trace = false;  // every event of every seed on standard output
+  bool print_trace = false;           // every event of every seed on standard output
   // Every so many-th story is told twice and the hashes are compared; 0: none.
   std::uint64_t repeat_every = 20;
 };

@@ -184,9 +184,9 @@ void NetworkStage::add_client(const StagedSite& site, std::string name, const Li
                               .location = std::move(location),
                               .most_requests = 4 + random_.below(25),
                               .think = one_of({5, 40, 400}) * 1ms};
-  clients_.push_back(
-      std::make_unique<SimClient>(people_.loop(), host, site.machine->host().address(kGatewayPort),
-                                  std::move(name), random_, trace_, options));
+  clients_.push_back(std::make_unique<SimClient>(people_.loop(), host,
+                                                 site.machine->host().address(kGatewayPort),
+                                                 std::move(name), random_, trace_, options));
   rules_.add({clients_.back().get(), plan_.tenants[tenant].fence, &plan_.tenants[tenant].only});
   client_hosts_.push_back(&host);
 }

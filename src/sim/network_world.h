@@ -1,8 +1,9 @@
-// One story, told by one seed: control, the sites of a plan (sim/network_plan.h) with an edge and an
-// engine each, users of its tenants, an operator who changes a fence now and then, and bad luck of every kind:
-// edges and control die and start again, links lose pieces, are cut and reset, a site is cut off, clocks are wrong and are set, an
-// old control comes back and offers what was in force once. In the end all is healed, everything is
-// uploaded, and control's books are compared with what users and engines saw.
+// One story, told by one seed: control, the sites of a plan (sim/network_plan.h) with an edge and
+// an engine each, users of its tenants, an operator who changes a fence now and then, and bad luck
+// of every kind: edges and control die and start again, links lose pieces, are cut and reset, a
+// site is cut off, clocks are wrong and are set, an old control comes back and offers what was in
+// force once. In the end all is healed, everything is uploaded, and control's books are compared
+// with what users and engines saw.
 //
 // What must hold at every step and at the end: sim/network_rules.h.
 #pragma once
@@ -32,7 +33,7 @@ struct NetworkStory {
   std::uint64_t seed = 1;
   NetworkBug bug = NetworkBug::kNone;
   const NetworkPlan* plan = nullptr;  // null: three_sites()
-  std::FILE* print = nullptr;  // every event, for a person to read
+  std::FILE* print = nullptr;         // every event, for a person to read
 };
 
 // What happened; sums over stories show whether they met what they are for.
