@@ -107,7 +107,8 @@ def main():
     database = json.loads((build / "compile_commands.json").read_text())
     commands = {pathlib.Path(entry["file"]).resolve(): entry["command"] for entry in database}
     chosen = [pathlib.Path(name).resolve() for name in sys.argv[3:]] or sorted(
-        path for path in commands if path.is_relative_to(ROOT) and not (mode == "clang-tidy" and is_test(path)))
+        path for path in commands if path.is_relative_to(ROOT) and (path.suffix == ".cc" or path.parent.name == "Unity")
+        and not (mode == "clang-tidy" and is_test(path)))
     unknown = [str(path) for path in chosen if path not in commands]
     if unknown:
         sys.exit(f"{', '.join(unknown)}: not compiled by {build}")
