@@ -93,7 +93,7 @@ interface Course {
 }
 
 // Two of each client ask one request after the other; what is to be cut is cut for SECONDS in the midst.
-async function whileCut(target: string): Promise<Course> {
+async function whileCut(target: string, meanwhile: () => Promise<void> = async () => undefined): Promise<Course> {
   const seen: Seen[] = [];
   const waiting = new Set<() => void>();
   let over = false;
@@ -122,7 +122,7 @@ async function whileCut(target: string): Promise<Course> {
   await each(6);
   const cutAt = performance.now();
   operate(network, 'chaos', 'cut', target);
-  await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)); // for so long it is cut
+  await Promise.all([new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)), meanwhile()]); // for so long it is cut
   const healedAt = performance.now();
   operate(network, 'chaos', 'heal', target);
   await each(40);
@@ -183,7 +183,10 @@ test('two sites are cut from each other: requests go elsewhere, and back when it
 }, LONG);
 
 test('a site is cut from everything: the others serve, and it comes back by itself', async () => {
-  const course = await whileCut('frankfurt');
+  // Control has it for away after ten seconds, though its connections are open, and then for there again.
+  const shown = (state: string) => expect.poll(() => operate(network, 'top', '--once'), {timeout: 20_000}).toMatch(new RegExp(`^frankfurt +${state}`, 'm'));
+  const course = await whileCut('frankfurt', () => shown('away'));
+  await shown('active');
   expectServed(course);
   expectDetected(course, TURN_FOUND_DEAD);
   expectUsedAgain(course, 'frankfurt');
