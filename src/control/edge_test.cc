@@ -31,6 +31,18 @@ class EdgeTest : public testing::Test {
     EXPECT_EQ(control_.apply(domain::kExample).status, 200);
   }
 
+  // A sync of Frankfurt, whose endpoint works on two requests.
+  protocol::SyncRequest busy() {
+    const std::string shown = control_.operate("GET", "/api/v1/endpoints/frankfurt-1").body;
+    const std::size_t at = shown.find(R"("uid":")") + 7;
+    protocol::SyncRequest sync = frankfurt_.sync();
+    sync.endpoints = {{.uid = *Uid::parse(shown.substr(at, 36)),
+                       .health = protocol::EndpointHealth::kUp,
+                       .running = 2,
+                       .tokens_per_second = 41,
+                       .ttft_ms = 180}};
+    return sync;
+  }
   // An open watch.
   std::unique_ptr<io::Stream> watch(std::string_view secret) {
     std::unique_ptr<io::Stream> stream = control_.listener->connect();
@@ -323,12 +335,7 @@ TEST_F(EdgeTest, UsageThatWaitedLongEnoughNamesTheLate) {
 }
 
 TEST_F(EdgeTest, ASiteThatIsNotHeardOfIsAwayThoughItsConnectionIsOpen) {
-  const std::string shown = control_.operate("GET", "/api/v1/endpoints/frankfurt-1").body;
-  const std::size_t at = shown.find(R"("uid":")") + 7;
-  protocol::SyncRequest sync = frankfurt_.sync();
-  sync.endpoints = {{.uid = *Uid::parse(shown.substr(at, 36)),
-                     .health = protocol::EndpointHealth::kUp,
-                     .running = 2}};
+  protocol::SyncRequest sync = busy();
   control_.sync(kSecret, sync);
   const auto stream = watch(kSecret);
   const auto told = [&] { return control_.operate("GET", "/api/v1/network").body; };
@@ -341,14 +348,7 @@ TEST_F(EdgeTest, ASiteThatIsNotHeardOfIsAwayThoughItsConnectionIsOpen) {
 }
 
 TEST_F(EdgeTest, TheNetworkShowsSitesAndTheirEndpoints) {
-  const std::string shown = control_.operate("GET", "/api/v1/endpoints/frankfurt-1").body;
-  const std::size_t at = shown.find(R"("uid":")") + 7;
-  protocol::SyncRequest sync = frankfurt_.sync();
-  sync.endpoints = {{.uid = *Uid::parse(shown.substr(at, 36)),
-                     .health = protocol::EndpointHealth::kUp,
-                     .running = 2,
-                     .tokens_per_second = 41,
-                     .ttft_ms = 180}};
+  protocol::SyncRequest sync = busy();
   sync.complete_through = WallTime{control_.test.clock.wall().us - 3'000'000};
   sync.snapshot = {1, 2};
   control_.sync(kSecret, sync);

@@ -49,29 +49,6 @@ TEST_F(GatewayTest, AWholeAnswerLeavesWhenItsRecordIsDurable) {
   EXPECT_EQ(record.owners.size(), 3U);
 }
 
-TEST_F(GatewayTest, AWholeAnswerWithoutCountsIsBilledByItsText) {
-  start();
-  const auto client = request(kPlain);
-  answer(R"({"choices":[{"message":{"content":"nine text"},"finish_reason":"stop"}]})");
-  ASSERT_EQ(books.records.size(), 1U);
-  const meter::UsageRecord& record = books.records[0];
-  EXPECT_EQ(record.end, meter::End::kComplete);
-  EXPECT_EQ(record.flags, meter::kEstimated);
-  EXPECT_EQ(record.reported.totals(), (meter::TokenTotals{0, 0, 3}));
-  books.sync();
-  test.settle();
-  EXPECT_TRUE(has_field(read(*client), "nine text"));
-}
-
-TEST_F(GatewayTest, AWholeAnswerThatIsNoJsonIsTheEnginesFailureAndAnotherIsAsked) {
-  start();
-  const auto client = request(kPlain);
-  answer("<html>bad gateway</html>");
-  test.settle();
-  EXPECT_EQ(books.records.size(), 0U);
-  EXPECT_TRUE(has_field(read(engine(engines.far.size() - 1)), "POST /v1/chat/completions"));
-}
-
 TEST_F(GatewayTest, EventsLeaveAtOnceButTheFinishWaitsForTheBooks) {
   start();
   const auto client = request(kStream);

@@ -203,5 +203,31 @@ TEST_F(WireFacts, ABusyEngineWithoutRetryAfterIsLeftAloneForASecond) {
   EXPECT_EQ(state("near").paused_until(), test.clock.now() + 1s);
 }
 
+TEST_F(WireFacts, AWholeAnswerWithoutCountsIsBilledByItsText) {
+  start();
+  const auto client = request(kPlain);
+  answer(R"({"choices":[{"message":{"content":"nine text"},"finish_reason":"stop"}]})");
+  ASSERT_EQ(books.records.size(), 1U);
+  const meter::UsageRecord& record = books.records[0];
+  EXPECT_EQ(record.end, meter::End::kComplete);
+  EXPECT_EQ(record.flags, meter::kEstimated);
+  EXPECT_EQ(record.reported.totals(), (meter::TokenTotals{0, 0, 3}));
+  books.sync();
+  test.settle();
+  EXPECT_THAT(read(*client), HasSubstr("nine text"));
+}
+
+TEST_F(WireFacts, AWholeAnswerThatIsNoJsonIsTheEnginesFailureAndAnotherIsAsked) {
+  start();
+  const auto client = request(kPlain);
+  const std::size_t asked = engines.far.size();
+  answer("<html>bad gateway</html>");
+  test.settle();
+  EXPECT_TRUE(books.records.empty());
+  EXPECT_EQ(read(*client), "");
+  ASSERT_EQ(engines.far.size(), asked + 1);
+  EXPECT_THAT(read(engine(asked)), HasSubstr("POST /v1/chat/completions"));
+}
+
 }  // namespace
 }  // namespace tdn::gateway

@@ -104,9 +104,8 @@ async function whileCut(target: string, meanwhile: () => Promise<void> = async (
       waiting.forEach((wake) => wake());
     }
   };
-  // Until each kind of client has got so many more answers that it asked for from now on.
-  const each = async (count: number) => {
-    const from = performance.now();
+  // Until each kind of client has got so many more answers that it asked for from that moment on.
+  const each = async (count: number, from = performance.now()) => {
     const enough = () => clients().every((client) => seen.filter((entry) => entry.client === client.name && entry.began > from && entry.finished).length >= count);
     await new Promise<void>((resolve) => {
       const look = () => {
@@ -122,7 +121,7 @@ async function whileCut(target: string, meanwhile: () => Promise<void> = async (
   await each(6);
   const cutAt = performance.now();
   operate(network, 'chaos', 'cut', target);
-  await Promise.all([new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)), meanwhile()]); // for so long it is cut
+  await Promise.all([each(1, cutAt + SECONDS * 1000), meanwhile()]);
   const healedAt = performance.now();
   operate(network, 'chaos', 'heal', target);
   await each(40);
