@@ -34,6 +34,17 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   check_pie_supported()
   add_link_options(-pie)
 endif()
+set(TDN_PROFILE_NAMES "-mllvm -static-func-strip-dirname-prefix=99")
+# What is shipped is laid out for the paths that requests take (docs/decisions/0019). Functions that
+# changed since the training are built as without it. Names of local functions in the profile must not
+# hold the folder of a clone, hence the stripping.
+if(TDN_TRAIN)
+  add_compile_options(-fprofile-generate -fprofile-update=atomic "SHELL:${TDN_PROFILE_NAMES}")
+  add_link_options(-fprofile-generate)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" AND EXISTS "${CMAKE_SOURCE_DIR}/cmake/release.profdata")
+  add_compile_options("-fprofile-use=${CMAKE_SOURCE_DIR}/cmake/release.profdata" "SHELL:${TDN_PROFILE_NAMES}"
+                      -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled)
+endif()
 if(TDN_SANITIZE)
   add_compile_options(-fsanitize=${TDN_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TDN_SANITIZE})

@@ -60,7 +60,8 @@ Error refusal(int status, std::string_view body) {
   if (code.empty()) {
     code = fmt::format("status {}", status);
   }
-  const Retry retry = status >= 500 ? Retry::kOtherRoute : Retry::kNo;
+  // 421: this site may not open requests of the key's fence, another may.
+  const Retry retry = status >= 500 || status == 421 ? Retry::kOtherRoute : Retry::kNo;
   return {Code::kUpstreamError, Origin::kUpstream, retry, std::move(code)};
 }
 

@@ -191,6 +191,10 @@ TEST_F(DemoClientTest, GoesToTheNextEntryWhereNobodyIsOrNobodyCanServe) {
   const Sight unavailable = ask();
   EXPECT_EQ(unavailable.ending, Ending::kComplete);
   EXPECT_EQ(unavailable.moved, 1);
+  answers[1] =
+      "HTTP/1.1 421 Misdirected Request\r\ncontent-length: 32\r\n\r\n"
+      R"({"error":{"code":"wrong_site"}} )";
+  EXPECT_EQ(ask().ending, Ending::kComplete) << "another site may open what this one may not";
 }
 
 TEST_F(DemoClientTest, AnAnswerThatBreaksOffIsCutAndNotAskedForAgain) {

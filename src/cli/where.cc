@@ -57,7 +57,10 @@ Result<client::Control> control_of_state(const std::string& state) {
                                                   "`tdn control --state {0} --ready-file "
                                                   "{0}/{1}`",
                                                   state, kReady)
-                                            : fmt::format("`tdn up --state {}`", state);
+                                            : fmt::format("`tdn up --state {0}`; if `tdn chaos "
+                                                          "list --state {0}` shows that it was "
+                                                          "killed: `tdn chaos heal control`",
+                                                          state);
   const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReady));
   if (!ready) {
     return fail(Code::kUnavailable,

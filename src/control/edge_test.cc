@@ -334,6 +334,20 @@ TEST_F(EdgeTest, UsageThatWaitedLongEnoughNamesTheLate) {
   EXPECT_THAT(usage.body, HasSubstr(R"("completeThrough":null,"lateSites":["frankfurt"])"));
 }
 
+TEST_F(EdgeTest, ADeletedSiteIsWaitedForWhileItIsThereAndWrittenOffOnceAway) {
+  control_.sync(kSecret, frankfurt_.sync());
+  const auto stream = watch(kSecret);
+  for (const auto* target : {"/api/v1/endpoints/frankfurt-1", "/api/v1/sites/frankfurt"}) {
+    const Reply deleted = control_.call("DELETE", target, kTestToken, "", "", 10s);
+    ASSERT_EQ(deleted.status, 200) << deleted.body;
+  }
+  control_.sync(kSecret, frankfurt_.sync());
+  const auto usage = [this] { return control_.operate("GET", "/api/v1/usage").body; };
+  EXPECT_THAT(usage(), HasSubstr(R"("lateSites":["frankfurt"])"));
+  control_.test.advance(Hub::kHeardWithin);
+  EXPECT_THAT(usage(), HasSubstr(R"("lateSites":[])"));
+}
+
 TEST_F(EdgeTest, ASiteThatIsNotHeardOfIsAwayThoughItsConnectionIsOpen) {
   protocol::SyncRequest sync = busy();
   control_.sync(kSecret, sync);

@@ -18,14 +18,18 @@ WallTime before(WallTime time, Duration by) {
   return {time.us - std::chrono::duration_cast<std::chrono::microseconds>(by).count()};
 }
 
-// Sites whose usage is counted here: there is an edge, and it is not of a site that was deleted.
-bool counts(const SiteBooks& site) { return site.edge.has_value() && site.in_catalogue; }
+// Sites without whose records usage is not complete: there is an edge, and its site is in the
+// catalogue. Deleting a site that is away writes off what it may still owe, or a lost machine would
+// keep the books open for ever; one that is there is still waited for.
+bool counts(const SiteBooks& site, const Hub& hub) {
+  return site.edge.has_value() && (site.in_catalogue || hub.view(site.site).connected);
+}
 
-void complete(meter::UsageReport& report, const std::vector<SiteBooks>& sites,
+void complete(meter::UsageReport& report, const std::vector<SiteBooks>& sites, const Hub& hub,
               const std::optional<std::vector<std::string>>& late, WallTime now) {
   bool first = true;
   for (const SiteBooks& site : sites) {
-    if (!counts(site)) {
+    if (!counts(site, hub)) {
       continue;
     }
     const std::optional<WallTime> through = site.edge->complete_through;
@@ -173,7 +177,7 @@ io::Task<Result<std::vector<std::string>>> OperatorApi::wait_for_uploads(const U
   TDN_CO_TRY(const std::vector<SiteBooks> all, co_await sites());
   std::vector<std::string> names;
   for (const SiteBooks& site : all) {
-    if (counts(site)) {
+    if (counts(site, shared_.hub)) {
       names.push_back(site.site);
     }
   }
@@ -193,7 +197,7 @@ io::Task<Result<std::string>> OperatorApi::usage(std::string query_text) {
     return core.usage(tx, by);
   };
   TDN_CO_TRY(UsageAnswer usage, co_await shared_.committer.run<UsageAnswer>(std::move(operation)));
-  complete(usage.report, usage.sites, late, shared_.clock->wall());
+  complete(usage.report, usage.sites, shared_.hub, late, shared_.clock->wall());
   if (late && late->empty()) {  // each edge has uploaded all that it had since this was asked
     usage.report.complete_through = std::max(usage.report.complete_through, std::optional(begin));
   }

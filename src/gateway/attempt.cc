@@ -130,6 +130,9 @@ io::Task<Result<http::Exchange>> open_way(http::Upstream& upstream, bool fresh) 
     co_return fail(Error(Code::kUnavailable, Origin::kUpstream, Retry::kOtherRoute,
                          exchange.error().detail()));
   }
+  // What one turn of the loop sends on goes out back to back: the receiver, once awake, finds the
+  // next request there. Sent one by one between the work on others, each would wake it anew.
+  co_await io::yield();
   co_return exchange;
 }
 

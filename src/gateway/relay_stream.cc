@@ -113,17 +113,14 @@ class StreamRelay {
     return !follower_.done();
   }
 
-  // The body ended. Ended by close it may as well have broken off, so it needs a finish reason or
-  // `[DONE]` to count as complete.
+  // The body ended. An engine's own proxy may end it in good order when the engine died, so it takes
+  // a finish reason or `[DONE]` to count as complete.
   Result<bool> follow_end(std::string& out) {
     if (const std::optional<codec::SseEvent> last = parser_.finish()) {
       TDN_TRY_VOID(take(*last, out));
     }
-    const bool ended = follower_.finished() || follower_.done() ||
-                       (follower_.begun() && parser_.pending() == 0 &&
-                        a_.head.framing().kind != codec::BodyKind::kUntilClose);
-    if (!ended) {
-      return fail(Code::kUpstreamError, "the engine's stream broke off");
+    if (!follower_.finished() && !follower_.done()) {
+      return fail(Code::kUpstreamError, "the engine's stream ended before its answer did");
     }
     return false;
   }

@@ -11,9 +11,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/log.h"
 
 namespace tdn::io {
 namespace {
@@ -238,7 +240,7 @@ class TcpListener final : public Listener, private EpollSource {
         co_return std::unique_ptr<Stream>(std::make_unique<TcpStream>(poller_, fd, true));
       }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        ++pauses_;
+        tell_pause(errno);
         TDN_CO_TRY_VOID(to_result(co_await sleep_until(loop_.now() + 50ms), "accepting"));
         continue;
       }
@@ -261,7 +263,20 @@ class TcpListener final : public Listener, private EpollSource {
   [[nodiscard]] std::uint64_t pauses() const override { return pauses_; }
 
  private:
+  static constexpr Duration kTellEvery = 60s;
+
   void on_ready(Readiness) override { arrived_.set(); }
+
+  // Whoever waits outside hears nothing: the log must say why, and that it lasts.
+  void tell_pause(int error) {
+    ++pauses_;
+    if (told_ && loop_.now() - *told_ < kTellEvery) {
+      return;
+    }
+    told_ = loop_.now();
+    log_warning("io", "new connections wait: out of descriptors or memory; raise `ulimit -n`",
+                {{"listening", to_string(address_)}, {"reason", std::strerror(error)}});  // NOLINT(concurrency-mt-unsafe)
+  }
 
   Loop& loop_;
   EpollPoller& poller_;
@@ -269,6 +284,7 @@ class TcpListener final : public Listener, private EpollSource {
   Address address_;
   Event arrived_;
   std::uint64_t pauses_ = 0;
+  std::optional<Instant> told_;
 };
 
 Error refused(const Address& to, int error) {

@@ -276,7 +276,7 @@ Error refusal(const Table& table, const Request& request, const Decision& decisi
               fmt::format("Every endpoint for {} that could be tried failed; try again.", model)};
     default:
       return {Code::kZoneUnavailable,
-              fmt::format("The endpoints that may process {} are down; try again shortly.", model)};
+              fmt::format("The endpoints that may process {} are down or out of service; try again shortly.", model)};
   }
 }
 
