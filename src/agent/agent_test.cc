@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/agent_test_fixture.h"
+#include "codec/packed.h"
 
 namespace tdn::agent {
 namespace {
@@ -378,7 +379,7 @@ TEST_F(AgentTest, records_that_come_to_disk_while_others_are_read_go_with_them) 
   for (const protocol::SyncRequest& request : control.requests) {
     ByteView rest = request.upload ? ByteView(request.upload->records) : ByteView();
     std::uint64_t last = request.upload ? request.upload->from - 1 : 0;
-    while (*protocol::unpack_record(rest)) {
+    while (*codec::unpack(rest)) {
       ++last;
     }
     ASSERT_LE(last, request.journal.last_seq);
@@ -448,7 +449,7 @@ TEST_F(AgentTest, completeness_is_said_only_when_everything_has_been_uploaded) {
   std::uint64_t uploaded = 0;
   for (const protocol::SyncRequest& request : control.requests) {
     ByteView rest = request.upload ? ByteView(request.upload->records) : ByteView();
-    while (*protocol::unpack_record(rest)) {
+    while (*codec::unpack(rest)) {
       ++uploaded;
     }
     EXPECT_TRUE(!request.complete_through || uploaded == 2'000U) << uploaded;

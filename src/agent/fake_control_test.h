@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "codec/hex.h"
+#include "codec/packed.h"
 #include "http/server.h"
 #include "http/server_test_fixture.h"
 #include "protocol/sync.h"
@@ -101,8 +102,7 @@ class FakeControl final : public http::Handler {
         return refusal(protocol::SyncFault::kGap, log.size() + 1);
       }
       ByteView rest = request.upload->records;
-      for (auto record = *protocol::unpack_record(rest); record;
-           record = *protocol::unpack_record(rest), ++seq) {
+      for (auto record = *codec::unpack(rest); record; record = *codec::unpack(rest), ++seq) {
         const std::string text(text_of(*record));
         if (seq <= log.size()) {
           clones += log[static_cast<std::size_t>(seq - 1)] != text ? 1U : 0U;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/packed.h"
 #include "meter/outbox.h"
 
 namespace tdn::agent {
@@ -72,10 +73,11 @@ class FakeOutbox final : public meter::Outbox {
     for (std::uint64_t seq = from; seq <= log.on_disk; ++seq) {
       const std::string& record = log.records[static_cast<std::size_t>(seq - 1)];
       bytes += record.size();
-      if (!records.empty() && bytes > most_bytes) {
+      if (records.count > 0 && bytes > most_bytes) {
         break;
       }
-      records.emplace_back(record.begin(), record.end());
+      codec::pack(records.packed, bytes_of(record));
+      ++records.count;
     }
     return records;
   }

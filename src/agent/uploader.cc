@@ -99,15 +99,13 @@ io::Task<Result<void>> Uploader::fill(protocol::SyncRequest& request) {
     std::function<Result<meter::OutboxRecords>()> job = [&outbox, epoch, first, most] {
       return outbox.read(epoch, first, most);
     };
-    const Result<meter::OutboxRecords> records = co_await pool_.run(std::move(job), loop_);
+    Result<meter::OutboxRecords> records = co_await pool_.run(std::move(job), loop_);
     if (!records && records.error().code() == Code::kMissing && !epochs_[epoch].asked) {
       co_return Result<void>();  // control may have it: an upload without records asks
     }
     TDN_CO_TRY_VOID(records);
-    for (const std::vector<std::uint8_t>& record : *records) {
-      protocol::pack_record(request.upload->records, record);
-    }
-    reached += records->size();
+    request.upload->records = std::move(records->packed);
+    reached += records->count;
     if (current) {  // more may have come to disk before they were read
       request.journal.last_seq = std::max(now.last_seq, reached);
     }

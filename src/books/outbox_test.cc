@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "books/test_rig.h"
+#include "codec/packed.h"
 
 namespace tdn::books {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 using meter::OutboxPosition;
 using testing::HasSubstr;
 
-std::uint64_t seq_of(const std::vector<std::uint8_t>& payload) {
+std::uint64_t seq_of(ByteView payload) {
   const Frame frame{.lsn = 1, .type = FrameType::kSettlement, .payload = payload};
   const auto entry = decode_entry(frame);
   EXPECT_TRUE(entry.has_value());
@@ -23,13 +24,16 @@ std::uint64_t read_through(meter::Outbox& outbox, std::uint32_t epoch, std::uint
   while (true) {
     const auto records = outbox.read(epoch, from, bytes);
     EXPECT_TRUE(records.has_value()) << records.error().detail();
-    if (!records || records->empty()) {
+    if (!records || records->count == 0) {
       return from - 1;
     }
-    for (const auto& payload : *records) {
-      EXPECT_EQ(seq_of(payload), from);
+    const std::uint64_t before = from;
+    ByteView rest = records->packed;
+    for (auto payload = codec::unpack(rest); payload && *payload; payload = codec::unpack(rest)) {
+      EXPECT_EQ(seq_of(**payload), from);
       ++from;
     }
+    EXPECT_EQ(from, before + records->count);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "books/entry.h"
+#include "codec/packed.h"
 
 namespace tdn::books {
 namespace {
@@ -156,13 +157,14 @@ Result<meter::OutboxRecords> RecordReader::read(std::uint32_t epoch, std::uint64
       return fail(Code::kCorrupt,
                   fmt::format("{}: record {} stands where {} is due", dir_, found, seq));
     }
-    if (!records.empty() && bytes + frame->payload.size() > most_bytes) {
+    if (records.count > 0 && bytes + frame->payload.size() > most_bytes) {
       at_->offset = before_offset;
       at_->next_lsn = before_lsn;
       at_->next_seq = seq;
       return records;
     }
-    records.emplace_back(frame->payload.begin(), frame->payload.end());
+    codec::pack(records.packed, frame->payload);
+    ++records.count;
     bytes += frame->payload.size();
     at_->next_seq = ++seq;
   }

@@ -45,6 +45,13 @@ Result<Secret> read_token(const std::string& path) {
   return Secret(std::move(text));
 }
 
+// It had started and is gone: with the network, or alone.
+std::string killed_or_ended(const std::string& state, const std::string& start) {
+  return fmt::format(
+      "start it with {}, or with `tdn chaos heal control --state {}` if that is what killed it",
+      start, state);
+}
+
 Result<client::Control> control_of_state(const std::string& state) {
   const std::string folder = control_folder(state);
   if (folder.empty()) {
@@ -57,10 +64,7 @@ Result<client::Control> control_of_state(const std::string& state) {
                                                   "`tdn control --state {0} --ready-file "
                                                   "{0}/{1}`",
                                                   state, kReady)
-                                            : fmt::format("`tdn up --state {0}`; if `tdn chaos "
-                                                          "list --state {0}` shows that it was "
-                                                          "killed: `tdn chaos heal control`",
-                                                          state);
+                                            : fmt::format("`tdn up --state {}`", state);
   const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReady));
   if (!ready) {
     return fail(Code::kUnavailable,
@@ -68,9 +72,10 @@ Result<client::Control> control_of_state(const std::string& state) {
   }
   TDN_TRY(const Node report, codec::yaml::from_json(*ready));
   TDN_TRY(Secret token, read_token(fmt::format("{}/{}", folder, kToken)));
-  return client::Control{.url = std::string(text_at(report, "control")),
-                         .token = std::move(token),
-                         .remedy = "start it with " + start};
+  return client::Control{
+      .url = std::string(text_at(report, "control")),
+      .token = std::move(token),
+      .remedy = folder == state ? "start it with " + start : killed_or_ended(state, start)};
 }
 
 Result<client::Control> control_at(const std::string& url, const std::string& token_file,

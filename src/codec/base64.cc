@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
+#include <cstring>
 
 namespace tdn::codec {
 namespace {
@@ -24,9 +26,42 @@ constexpr std::array<std::uint8_t, 256> inverse(Alphabet alphabet) {
 constexpr auto kFromStandard = inverse(kStandard);
 constexpr auto kFromUrl = inverse(kUrl);
 
+// Four groups at once: 12 bytes become 16 characters. Reads 16 bytes. Records are uploaded so, all
+// of them, and the compiler makes nothing of a look-up per character.
+using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
+using Words4 = std::uint32_t __attribute__((vector_size(16)));
+static_assert(std::endian::native == std::endian::little);
+
+void encode_four(const std::uint8_t* in, Alphabet alphabet, char* out) {
+  Bytes16 bytes;
+  std::memcpy(&bytes, in, sizeof bytes);
+  const auto groups = reinterpret_cast<Words4>(__builtin_shufflevector(  // NOLINT
+      bytes, Bytes16{}, 2, 1, 0, 16, 5, 4, 3, 16, 8, 7, 6, 16, 11, 10, 9, 16));
+  const auto values = reinterpret_cast<Bytes16>(  // NOLINT
+      (groups >> 18U) | ((groups >> 12U & 63U) << 8U) | ((groups >> 6U & 63U) << 16U) |
+      ((groups & 63U) << 24U));
+  // In both alphabets A-Z, a-z and 0-9 stand in this order, then two of their own.
+  const auto own = [alphabet](std::size_t value, std::uint8_t from_digits) {
+    return static_cast<std::uint8_t>(static_cast<std::uint8_t>(alphabet[value]) - value -
+                                     from_digits);
+  };
+  constexpr auto kLower = static_cast<std::uint8_t>('a' - 26 - 'A');
+  constexpr auto kDigits = static_cast<std::uint8_t>('0' - 52 - ('a' - 26));
+  constexpr auto kFromDigits = static_cast<std::uint8_t>('0' - 52);
+  const auto where = [](auto mask) { return reinterpret_cast<Bytes16>(mask); };  // NOLINT
+  const Bytes16 text =
+      values + 'A' + (where(values > 25) & kLower) + (where(values > 51) & kDigits) +
+      (where(values == 62) & own(62, kFromDigits)) + (where(values == 63) & own(63, kFromDigits));
+  std::memcpy(out, &text, sizeof text);
+}
+
 // Without padding.
 char* encode(ByteView bytes, Alphabet alphabet, char* out) {
   std::size_t i = 0;
+  for (; i + 16 <= bytes.size(); i += 12) {
+    encode_four(bytes.data() + i, alphabet, out);
+    out += 16;
+  }
   for (; i + 3 <= bytes.size(); i += 3) {
     const std::uint32_t group =
         std::uint32_t{bytes[i]} << 16U | std::uint32_t{bytes[i + 1]} << 8U | bytes[i + 2];
@@ -62,9 +97,23 @@ std::optional<std::size_t> decode(std::string_view text,
     return std::nullopt;
   }
   const std::uint8_t* const begin = out;
+  std::size_t at = 0;
+  for (; at + 4 <= text.size(); at += 4) {
+    const std::array<std::uint8_t, 4> four{values[static_cast<std::uint8_t>(text[at])],
+                                           values[static_cast<std::uint8_t>(text[at + 1])],
+                                           values[static_cast<std::uint8_t>(text[at + 2])],
+                                           values[static_cast<std::uint8_t>(text[at + 3])]};
+    if ((four[0] | four[1] | four[2] | four[3]) == kForeign) {
+      return std::nullopt;
+    }
+    out[0] = static_cast<std::uint8_t>(four[0] << 2U | four[1] >> 4U);
+    out[1] = static_cast<std::uint8_t>(four[1] << 4U | four[2] >> 2U);
+    out[2] = static_cast<std::uint8_t>(four[2] << 6U | four[3]);
+    out += 3;
+  }
   std::uint32_t bits = 0;
   unsigned held = 0;
-  for (const char c : text) {
+  for (const char c : text.substr(at)) {
     const std::uint8_t value = values[static_cast<std::uint8_t>(c)];
     if (value == kForeign) {
       return std::nullopt;
@@ -97,9 +146,15 @@ std::optional<std::vector<std::uint8_t>> decode(std::string_view text,
 
 }  // namespace
 
+void append_base64(std::string& out, ByteView bytes) {
+  const std::size_t begin = out.size();
+  out.resize(begin + base64_size(bytes.size()), '=');
+  encode(bytes, kStandard, out.data() + begin);
+}
+
 std::string to_base64(ByteView bytes) {
-  std::string text = encode(bytes, kStandard);
-  text.append((4 - text.size() % 4) % 4, '=');
+  std::string text;
+  append_base64(text, bytes);
   return text;
 }
 

@@ -16,6 +16,9 @@
 namespace tdn::codec {
 
 [[nodiscard]] std::string to_base64(ByteView bytes);
+// Appends it.
+void append_base64(std::string& out, ByteView bytes);
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
 [[nodiscard]] std::string to_base64url(ByteView bytes);
 
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);

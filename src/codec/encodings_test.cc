@@ -9,6 +9,7 @@
 #include "codec/crc32c.h"
 #include "codec/hex.h"
 #include "codec/hmac.h"
+#include "codec/packed.h"
 #include "codec/sha256.h"
 #include "codec/text_numbers.h"
 
@@ -63,6 +64,51 @@ RC_GTEST_PROP(Base64, AcceptsOnlyCanonicalText, (const std::string& text)) {
   if (bytes) {
     RC_ASSERT(to_base64url(*bytes) == text);
   }
+}
+
+// Long enough for the vectors, at every length beside them.
+TEST(Base64, EncodesManyBytesAsItEncodesFew) {
+  std::vector<std::uint8_t> bytes;
+  std::string expected;
+  for (unsigned i = 0; i < 1'000; ++i) {
+    bytes.push_back(static_cast<std::uint8_t>(i * 89 + i / 256));
+    const std::size_t whole = bytes.size() / 3 * 3;
+    if (whole == bytes.size()) {
+      expected += to_base64(ByteView(bytes).last(3));
+    }
+    ASSERT_EQ(to_base64url(ByteView(bytes).first(whole)).size(), expected.size());
+    ASSERT_EQ(to_base64(ByteView(bytes).first(whole)), expected);
+    std::string appended = "x";
+    append_base64(appended, bytes);
+    ASSERT_EQ(appended.size(), 1 + base64_size(bytes.size()));
+    ASSERT_EQ(from_base64(appended.substr(1)), bytes);
+    ASSERT_EQ(from_base64url(to_base64url(bytes)), bytes);
+  }
+}
+
+TEST(Packed, ComesOutAsItWentIn) {
+  std::vector<std::uint8_t> packed;
+  const std::string long_one(65'536, 'x');
+  pack(packed, bytes_of("a"));
+  pack(packed, bytes_of(long_one));
+  ByteView rest = packed;
+  EXPECT_EQ(text_of(**unpack(rest)), "a");
+  EXPECT_EQ(text_of(**unpack(rest)), long_one);
+  const auto end = unpack(rest);
+  ASSERT_TRUE(end.has_value());
+  EXPECT_FALSE(end->has_value());
+}
+
+TEST(Packed, IsNoticedToBeCutShortWhereverTheCutIs) {
+  std::vector<std::uint8_t> packed;
+  pack(packed, bytes_of("abcdef"));
+  for (std::size_t size = 1; size < packed.size(); ++size) {
+    ByteView rest = ByteView(packed).first(size);
+    EXPECT_FALSE(unpack(rest).has_value()) << size;
+  }
+  const std::vector<std::uint8_t> empty(4, 0);
+  ByteView rest = empty;
+  EXPECT_FALSE(unpack(rest).has_value());
 }
 
 TEST(Crc32c, MatchesTheVectorsOfRfc3720) {

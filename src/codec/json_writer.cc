@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "codec/base64.h"
 
 namespace tdn::codec {
 namespace {
@@ -91,6 +92,14 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 JsonWriter& JsonWriter::string(std::string_view text) {
   before_value();
   append_json_string(out_, text);
+  return *this;
+}
+
+JsonWriter& JsonWriter::base64(ByteView bytes) {
+  before_value();
+  out_ += '"';  // nothing of it needs an escape
+  append_base64(out_, bytes);
+  out_ += '"';
   return *this;
 }
 

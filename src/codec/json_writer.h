@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
+
 namespace tdn::codec {
 
 // Appends `text` between quotes. Quotes, backslashes and controls are escaped; bytes that are not
@@ -39,6 +41,8 @@ class JsonWriter {
   JsonWriter& number(double value);
   JsonWriter& boolean(bool value) { return raw(value ? "true" : "false"); }
   JsonWriter& null() { return raw("null"); }
+  // A string: standard base64 with padding.
+  JsonWriter& base64(ByteView bytes);
   // A value that is JSON already.
   JsonWriter& raw(std::string_view json);
 

@@ -7,6 +7,7 @@
 
 #include "base/fail_point.h"
 #include "codec/cbor.h"
+#include "codec/packed.h"
 #include "meter/summary.h"
 
 namespace tdn::control {
@@ -211,7 +212,7 @@ class Sync {
   static Result<void> unpack(const Upload& upload, std::vector<Settlement>& settlements) {
     ByteView packed(upload.records);
     while (true) {
-      TDN_TRY(const std::optional<ByteView> payload, protocol::unpack_record(packed));
+      TDN_TRY(const std::optional<ByteView> payload, codec::unpack(packed));
       if (!payload) {
         return {};
       }

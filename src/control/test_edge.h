@@ -6,6 +6,7 @@
 
 #include "base/byte_buffer.h"
 #include "codec/cbor.h"
+#include "codec/packed.h"
 #include "meter/annex.h"
 #include "meter/usage_record.h"
 #include "protocol/sync.h"
@@ -72,7 +73,7 @@ class TestEdge {
     upload.epoch = epoch_;
     upload.from = from;
     for (std::uint64_t seq = from; seq <= to; ++seq) {
-      protocol::pack_record(upload.records, payloads_[seq - 1]);
+      codec::pack(upload.records, payloads_[seq - 1]);
     }
     return request;
   }

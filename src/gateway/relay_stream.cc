@@ -113,8 +113,8 @@ class StreamRelay {
     return !follower_.done();
   }
 
-  // The body ended. An engine's own proxy may end it in good order when the engine died, so it takes
-  // a finish reason or `[DONE]` to count as complete.
+  // The body ended. An engine's own proxy may end it in good order when the engine died, so it
+  // takes a finish reason or `[DONE]` to count as complete.
   Result<bool> follow_end(std::string& out) {
     if (const std::optional<codec::SseEvent> last = parser_.finish()) {
       TDN_TRY_VOID(take(*last, out));

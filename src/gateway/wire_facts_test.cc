@@ -124,6 +124,16 @@ const std::vector<WireFact>& facts() {
        .client_gets = "[DONE]",
        .client_never_gets = "usage",
        .tokens = {9, 0, 6}},
+      // What stands before an engine ends the body in good order when the engine is gone.
+      {.name = "AnEndBeforeTheFinish",
+       .request = kStream,
+       .events = {R"(data: {"choices":[{"index":0,"delta":{"content":"a"}}]})"
+                  "\n\n"},
+       .client_gets = "stream_interrupted",
+       .client_never_gets = "[DONE]",
+       .end = meter::End::kUpstreamDied,
+       .tokens = {9, 0, 1},
+       .estimated = true},
       // No usage at all, and the end of the body instead of `[DONE]`: billed on an estimate.
       {.name = "NoUsageAtAll",
        .request = kStream,

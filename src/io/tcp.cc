@@ -275,7 +275,8 @@ class TcpListener final : public Listener, private EpollSource {
     }
     told_ = loop_.now();
     log_warning("io", "new connections wait: out of descriptors or memory; raise `ulimit -n`",
-                {{"listening", to_string(address_)}, {"reason", std::strerror(error)}});  // NOLINT(concurrency-mt-unsafe)
+                {{"listening", to_string(address_)},
+                 {"reason", std::strerror(error)}});  // NOLINT(concurrency-mt-unsafe)
   }
 
   Loop& loop_;

@@ -40,8 +40,12 @@ struct FormerEpoch {
   std::uint64_t last_seq = 0;
 };
 
-// The bytes of settlements, as journalled: [record, tenant annex, operator annex] in CBOR.
-using OutboxRecords = std::vector<std::vector<std::uint8_t>>;
+// Settlements as journalled ([record, tenant annex, operator annex] in CBOR), packed as they are
+// uploaded (codec/packed.h).
+struct OutboxRecords {
+  std::vector<std::uint8_t> packed;
+  std::uint64_t count = 0;
+};
 
 class Outbox {
  public:

@@ -14,8 +14,8 @@ namespace {
 
 using codec::JsonWriter;
 
-constexpr std::size_t kLongestRecord = 65'536;
-constexpr std::size_t kLengthBytes = 4;
+// A sync without records, of a site with a handful of endpoints.
+constexpr std::size_t kUsualBytes = 2048;
 
 constexpr std::array<std::string_view, 4> kHealths = {"unknown", "up", "down", "ejected"};
 
@@ -90,6 +90,8 @@ std::optional<SyncFault> parse_sync_fault(std::string_view name) {
 
 std::string to_json(const SyncRequest& request) {
   std::string text;
+  text.reserve(kUsualBytes +
+               (request.upload ? codec::base64_size(request.upload->records.size()) : 0));
   JsonWriter json(text);
   json.begin_object().key("site").string(request.site);
   json.key("edge").string(to_string(request.edge)).key("boot").string(to_string(request.boot));
@@ -104,8 +106,7 @@ std::string to_json(const SyncRequest& request) {
     json.key("upload").begin_object();
     json.key("epoch").number(std::uint64_t{request.upload->epoch});
     json.key("from").string(to_decimal(request.upload->from));
-    // Nothing of base64 needs an escape.
-    json.key("records").raw(fmt::format("\"{}\"", codec::to_base64(request.upload->records)));
+    json.key("records").base64(request.upload->records);
     json.end_object();
   }
   if (request.complete_through) {
@@ -167,35 +168,6 @@ std::string to_json(const SyncRefusal& refusal) {
   }
   json.end_object();
   return text;
-}
-
-void pack_record(std::vector<std::uint8_t>& records, ByteView payload) {
-  auto length = static_cast<std::uint32_t>(payload.size());
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {
-    records.push_back(static_cast<std::uint8_t>(length));
-    length >>= 8U;
-  }
-  records.insert(records.end(), payload.begin(), payload.end());
-}
-
-Result<std::optional<ByteView>> unpack_record(ByteView& records) {
-  if (records.empty()) {
-    return std::optional<ByteView>();
-  }
-  std::uint32_t length = 0;
-  if (records.size() >= kLengthBytes) {
-    for (std::size_t i = kLengthBytes; i > 0; --i) {
-      length = (length << 8U) | records[i - 1];
-    }
-  }
-  if (length == 0 || length > kLongestRecord || records.size() - kLengthBytes < length) {
-    return fail(Code::kInvalid, fmt::format("the records are cut short or malformed, {} bytes "
-                                            "before their end",
-                                            records.size()));
-  }
-  const ByteView record = records.subspan(kLengthBytes, length);
-  records = records.subspan(kLengthBytes + length);
-  return std::optional(record);
 }
 
 }  // namespace tdn::protocol

@@ -125,12 +125,4 @@ struct SyncRefusal {
 // Nothing if the body is not a refusal of a known name.
 [[nodiscard]] std::optional<SyncRefusal> parse_sync_refusal(std::string_view json);
 
-// --- packed records: each settlement payload after its length, u32 little-endian ---
-
-void pack_record(std::vector<std::uint8_t>& records, ByteView payload);
-
-// Takes the first record off `records`: nothing at their end. Code::kInvalid if they are cut short
-// or one is empty or longer than 65,536 bytes.
-[[nodiscard]] Result<std::optional<ByteView>> unpack_record(ByteView& records);
-
 }  // namespace tdn::protocol

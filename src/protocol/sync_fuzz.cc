@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/assert.h"
+#include "codec/packed.h"
 #include "protocol/sync.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -16,12 +17,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       ByteView rest = request->upload->records;
       std::vector<std::uint8_t> packed;
       while (true) {
-        const auto record = unpack_record(rest);
+        const auto record = codec::unpack(rest);
         if (!record || !*record) {
           TDN_ASSERT(!record || packed == request->upload->records);
           break;
         }
-        pack_record(packed, **record);
+        codec::pack(packed, **record);
       }
     }
   }

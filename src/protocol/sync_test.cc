@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/packed.h"
+
 namespace tdn::protocol {
 namespace {
 
@@ -23,7 +25,7 @@ SyncRequest request() {
   request.version = "0.1.0";
   request.journal = {1, sync_uid(4), 140};
   request.upload = Upload{1, 101, {}};
-  pack_record(request.upload->records, bytes_of("abc"));
+  codec::pack(request.upload->records, bytes_of("abc"));
   request.complete_through = WallTime{1'767'225'600'000'000};
   request.snapshot = {1, 7};
   request.endpoints = {{sync_uid(7), EndpointHealth::kUp, 2, 0, 0, 41, 180}};
@@ -120,31 +122,6 @@ TEST(Sync, refusals_read_back_with_what_they_ask_for) {
   }
   EXPECT_FALSE(parse_sync_refusal(R"({"error":{"code":"overloaded"}})").has_value());
   EXPECT_FALSE(parse_sync_refusal("<html>").has_value());
-}
-
-TEST(Sync, packed_records_come_out_as_they_went_in) {
-  std::vector<std::uint8_t> packed;
-  const std::string long_one(65'536, 'x');
-  pack_record(packed, bytes_of("a"));
-  pack_record(packed, bytes_of(long_one));
-  ByteView rest = packed;
-  EXPECT_EQ(text_of(**unpack_record(rest)), "a");
-  EXPECT_EQ(text_of(**unpack_record(rest)), long_one);
-  const auto end = unpack_record(rest);
-  ASSERT_TRUE(end.has_value());
-  EXPECT_FALSE(end->has_value());
-}
-
-TEST(Sync, packed_records_that_are_cut_short_are_noticed_wherever_the_cut_is) {
-  std::vector<std::uint8_t> packed;
-  pack_record(packed, bytes_of("abcdef"));
-  for (std::size_t size = 1; size < packed.size(); ++size) {
-    ByteView rest = ByteView(packed).first(size);
-    EXPECT_FALSE(unpack_record(rest).has_value()) << size;
-  }
-  const std::vector<std::uint8_t> empty_record(4, 0);
-  ByteView rest = empty_record;
-  EXPECT_FALSE(unpack_record(rest).has_value());
 }
 
 }  // namespace

@@ -275,8 +275,11 @@ Error refusal(const Table& table, const Request& request, const Decision& decisi
       return {Code::kUpstreamError,
               fmt::format("Every endpoint for {} that could be tried failed; try again.", model)};
     default:
-      return {Code::kZoneUnavailable,
-              fmt::format("The endpoints that may process {} are down or out of service; try again shortly.", model)};
+      return {
+          Code::kZoneUnavailable,
+          fmt::format(
+              "The endpoints that may process {} are down or out of service; try again shortly.",
+              model)};
   }
 }
 
