@@ -60,6 +60,17 @@ const client::EndpointView* this_endpoint(const Node& object, const Context& con
   return site == nullptr ? nullptr : site->find(text_at(object, "metadata.name"));
 }
 
+// As the manifest says, but for what nobody hears of.
+Cell state_of(const Node& object, const Context& context) {
+  const std::string_view wanted = text_at(object, "spec.state");
+  const client::SiteView* site = this_site(object, context);
+  if (site == nullptr || site->connected) {
+    return health_cell(wanted.empty() ? "active" : wanted);
+  }
+  const bool active = wanted.empty() || wanted == "active";
+  return {active ? "away" : fmt::format("{}, away", wanted), Colour::kBad};
+}
+
 constexpr ColumnSpec kName{"NAME", false, Align::kLeft, name};
 constexpr ColumnSpec kAge{"AGE", false, Align::kRight, age};
 constexpr ColumnSpec kUid{"UID", true, Align::kLeft,
@@ -77,10 +88,7 @@ constexpr ColumnSpec kSite[] = {
     kName,
     {"CITY", false, Align::kLeft, [](const Node& o, const Context&) { return text(o, "spec.location.city"); }},
     {"COUNTRY", false, Align::kLeft, [](const Node& o, const Context&) { return text(o, "spec.location.country"); }},
-    {"STATE", false, Align::kLeft, [](const Node& o, const Context&) {
-       const std::string_view state = text_at(o, "spec.state");
-       return health_cell(state.empty() ? "active" : state);
-     }},
+    {"STATE", false, Align::kLeft, [](const Node& o, const Context& c) { return state_of(o, c); }},
     {"GATEWAY", false, Align::kLeft, [](const Node& o, const Context&) { return text(o, "spec.gateway"); }},
     kAge,
     {"CONNECTED", true, Align::kLeft, [](const Node& o, const Context& c) -> Cell {
@@ -119,7 +127,7 @@ constexpr ColumnSpec kEndpoint[] = {
     {"MODELS", false, Align::kLeft, [](const Node& o, const Context&) -> Cell { return joined(o, "spec.models", "model"); }},
     {"URL", false, Align::kLeft, [](const Node& o, const Context&) { return text(o, "spec.url"); }},
     kAge,
-    {"HEALTH", true, Align::kLeft, [](const Node& o, const Context& c) -> Cell {
+    {"HEALTH", false, Align::kLeft, [](const Node& o, const Context& c) -> Cell {
        const client::EndpointView* endpoint = this_endpoint(o, c);
        return endpoint == nullptr ? Cell() : health_cell(endpoint->health);
      }},

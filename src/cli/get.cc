@@ -13,10 +13,9 @@ namespace {
 using client::NetworkView;
 using codec::yaml::Node;
 
-bool shows_network(const GetOptions& options) {
-  const domain::Kind kind = options.object.kind.kind;
-  return options.format == Format::kWide &&
-         (kind == domain::Kind::kSite || kind == domain::Kind::kEndpoint);
+// In tables only: the other formats are what was written down.
+bool shows_network(domain::Kind kind) {
+  return kind == domain::Kind::kSite || kind == domain::Kind::kEndpoint;
 }
 
 std::string as_yaml(const std::vector<Node>& objects) {
@@ -77,7 +76,7 @@ io::Task<int> get(client::ControlClient& control, GetOptions options, WallTime n
   }
   NetworkView network;
   ColumnContext context{.now = now};
-  if (shows_network(options)) {
+  if (shows_network(kind.kind)) {
     const Result<Node> state = co_await control.get("/api/v1/network");
     if (!state) {
       co_return tell_failure(screen, "get", state.error());

@@ -46,11 +46,12 @@ struct GetTest : testing::Test {
 
 TEST_F(GetTest, ShowsATable) {
   control.replies["GET /api/v1/sites"] = {200, sites()};
+  control.replies["GET /api/v1/network"] = {200, kNetwork};
   EXPECT_EQ(run_get("sites", ""), 0);
   EXPECT_EQ(said.out(),
-            "NAME       CITY       COUNTRY  STATE     GATEWAY                AGE\n"
-            "frankfurt  Frankfurt  DE       active    http://127.0.0.1:8080  12h\n"
-            "oslo       -          NO       cordoned  -                        -\n");
+            "NAME       CITY       COUNTRY  STATE           GATEWAY                AGE\n"
+            "frankfurt  Frankfurt  DE       active          http://127.0.0.1:8080  12h\n"
+            "oslo       -          NO       cordoned, away  -                        -\n");
 }
 
 TEST_F(GetTest, AWideTableOfSitesTellsHowTheyAreNow) {
