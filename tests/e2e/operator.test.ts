@@ -1,11 +1,12 @@
 // An operator's day at the command line: changes, refusals that name the remedy, keys, usage of all sites.
+import {spawnSync} from 'node:child_process';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {send} from '../harness/client.ts';
 import {totals, type Usage, usage} from '../harness/edge.ts';
 import {chat, edgeState, type Network, operate, startNetwork} from '../harness/network.ts';
-import {cleanUp, type Result, tdn, tempFolder} from '../harness/process.ts';
+import {cleanUp, type Result, tdn, TDN, tempFolder} from '../harness/process.ts';
 
 let network: Network;
 beforeAll(async () => {
@@ -125,4 +126,12 @@ test('a network that does not run is told with the command that starts it', asyn
   }
   // Its edges' own books are there all the same.
   expect(tdn(['usage', '--state', edgeState(other, 'paris')]).status).toBe(0);
+});
+
+test('output that cannot be written is told, a reader who has seen enough is not', () => {
+  const run = (command: string) => spawnSync('sh', ['-c', command, 'sh', TDN], {encoding: 'utf8'});
+  expect(run('"$1" --help >/dev/full')).toMatchObject({status: 1, stderr: 'tdn: the output could not be written; is the disk full?\n'});
+  const gate = path.join(tempFolder(), 'gate');
+  const enough = run(`mkfifo '${gate}'; { read -r _ <'${gate}'; "$1" --help; echo "status $?" >&2; } | { exec <&-; echo >'${gate}'; }`);
+  expect(enough.stderr).toBe('status 1\n');
 });
