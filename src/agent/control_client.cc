@@ -96,12 +96,16 @@ io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef&
   TDN_CO_TRY(Opened opened, co_await send("GET", std::move(target), {}));
   const bool found = opened.status == kStatusOk;
   const std::size_t most = found ? static_cast<std::size_t>(ref.bytes) : kMostRefusal;
-  TDN_CO_TRY(std::string body, co_await read_all(opened.exchange, most));
+  Result<std::string> body = co_await read_all(opened.exchange, most);
+  if (!body) {
+    co_return fail(Code::kUnavailable,
+                   fmt::format("control broke off in the middle of section `{}`", ref.name));
+  }
   if (!found) {
     co_return fail(Code::kUnavailable,
                    fmt::format("control answered {} for section `{}`", opened.status, ref.name));
   }
-  co_return body;
+  co_return *std::move(body);
 }
 
 io::Task<Result<http::Exchange>> ControlClient::watch() {

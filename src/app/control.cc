@@ -8,6 +8,7 @@
 #include "app/main_loop.h"
 #include "app/roles.h"
 #include "base/log.h"
+#include "cli/where.h"
 #include "codec/base64.h"
 #include "control/service.h"
 #include "control/state_folder.h"
@@ -83,12 +84,19 @@ class ControlRole {
                                       .control_key = control_key_,
                                       .pid = ::getpid()};
     log_info("app", "serving", {{"control", report.control}, {"controlKey", control_key_}});
-    if (!command_.ready_file.empty()) {
-      const Result<void> written =
-          local::write_private(command_.ready_file, local::to_json(report) + "\n");
-      if (!written) {
-        log_error("app", "cannot write the ready file", {{"reason", written.error().detail()}});
-      }
+    // In the state folder always: operators' commands find control there.
+    const std::string own = folder_.file(std::string(cli::kReadyFile));
+    write_report(own, report);
+    if (!command_.ready_file.empty() && command_.ready_file != own) {
+      write_report(command_.ready_file, report);
+    }
+  }
+
+  static void write_report(const std::string& path, const local::ControlReport& report) {
+    if (const Result<void> written = local::write_private(path, local::to_json(report) + "\n");
+        !written) {
+      log_error("app", "cannot write the ready file",
+                {{"file", path}, {"reason", written.error().detail()}});
     }
   }
 

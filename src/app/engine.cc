@@ -58,10 +58,18 @@ class EngineRole {
                                                .context_length = facts.context,
                                                .simulated = facts.simulated},
                                      .pid = ::getpid()};
-    fmt::print("{} on {}, {} requests together, {} tokens each{}\n", facts.name, report.engine,
-               facts.slots, facts.context,
-               facts.simulated ? "; SIMULATED: the answers are made-up words" : "");
-    std::fflush(stdout);
+    log_info("app", "serving",
+             {{"engine", report.engine},
+              {"model", facts.name},
+              {"slots", facts.slots},
+              {"context", facts.context},
+              {"simulated", facts.simulated}});
+    if (::isatty(STDOUT_FILENO) != 0) {  // elsewhere it is a log, which holds JSON
+      fmt::print("{} on {}, {} requests together, {} tokens each{}\n", facts.name, report.engine,
+                 facts.slots, facts.context,
+                 facts.simulated ? "; SIMULATED: the answers are made-up words" : "");
+      std::fflush(stdout);
+    }
     if (!command_.ready_file.empty()) {
       TDN_CO_TRY_VOID(local::write_private(command_.ready_file, local::to_json(report) + "\n"));
     }

@@ -78,11 +78,15 @@ Result<std::string> gateway_for(const ExplainCommand& command) {
   if (!cli::is_network(command.state)) {
     return "http://127.0.0.1:8080";
   }
-  TDN_TRY(client::Control where, cli::find_control({.state = command.state}, {}));
+  Result<client::Control> where = cli::find_control({.state = command.state}, {});
+  if (!where) {
+    const std::string written = cli::written_gateway(command.state, command.site);
+    return written.empty() ? Result<std::string>(fail(where.error())) : written;
+  }
   MainLoop main;
   std::string gateway;
   TDN_TRY_VOID(
-      main.run(find_gateway(main.network, std::move(where), command, &gateway), {}, [](int) {}));
+      main.run(find_gateway(main.network, *std::move(where), command, &gateway), {}, [](int) {}));
   return gateway;
 }
 

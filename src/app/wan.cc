@@ -60,8 +60,11 @@ class WanRole {
  private:
   Result<void> announce() {
     const wan::WanReport report = service_.report(::getpid());
-    fmt::print("{} links, door at {}\n", report.links.size(), report.wan);
-    std::fflush(stdout);
+    log_info("app", "serving", {{"links", report.links.size()}, {"door", report.wan}});
+    if (::isatty(STDOUT_FILENO) != 0) {  // elsewhere it is a log, which holds JSON
+      fmt::print("{} links, door at {}\n", report.links.size(), report.wan);
+      std::fflush(stdout);
+    }
     return ready_file_.empty() ? Result<void>()
                                : local::write_private(ready_file_, wan::to_json(report) + "\n");
   }

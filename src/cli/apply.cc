@@ -70,26 +70,7 @@ Result<std::vector<Reference>> references_in(const std::vector<ManifestText>& te
       found.push_back({*kind, std::string(name)});
     }
   }
-  std::ranges::sort(found, [](const Reference& a, const Reference& b) {
-    return std::tie(b.kind.kind, a.name) < std::tie(a.kind.kind, b.name);
-  });
   return found;
-}
-
-io::Task<int> remove_one(client::ControlClient& control, const Reference& object, Screen screen,
-                         Change& last) {
-  const std::string shown = fmt::format("{}/{}", object.kind.singular, object.name);
-  const Result<Node> answer = co_await control.remove(path_of(object.kind, object.name), kPatience);
-  if (!answer) {
-    co_return tell_failure(screen, "delete", answer.error().with(shown));
-  }
-  Result<Change> change = client::read_change(*answer);
-  if (!change) {
-    co_return tell_failure(screen, "delete", change.error());
-  }
-  last = *std::move(change);
-  screen.out << fmt::format("{} {}\n", shown, paint("deleted", Colour::kGood, screen.colours));
-  co_return 0;
 }
 
 }  // namespace
@@ -138,14 +119,26 @@ io::Task<int> remove(client::ControlClient& control, DeleteOptions options, std:
     }
     objects = *std::move(named);
   }
-  int status = 0;
-  Change last;
+  std::vector<client::NamedObject> named;
   for (const Reference& object : objects) {
-    const int one = co_await remove_one(control, object, screen, last);
-    status = std::max(status, one);
+    named.push_back({std::string(domain::to_string(object.kind.kind)), object.name});
   }
-  tell_acknowledgements(screen.out, last, screen.colours);
-  co_return status;
+  const Result<Node> answer =
+      co_await control.post("/api/v1/delete", client::delete_body(named), kPatience);
+  if (!answer) {
+    const int status = tell_failure(screen, "delete", answer.error());
+    if (objects.size() > 1) {
+      screen.err << "nothing was deleted\n";
+    }
+    co_return status;
+  }
+  const Result<Change> change = client::read_change(*answer);
+  if (!change) {
+    co_return tell_failure(screen, "delete", change.error());
+  }
+  tell_objects(screen, *change, "");
+  tell_acknowledgements(screen.out, *change, screen.colours);
+  co_return 0;
 }
 
 }  // namespace tdn::cli

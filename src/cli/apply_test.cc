@@ -98,27 +98,28 @@ TEST_F(ApplyTest, AControlThatIsAwayIsToldWithTheRemedy) {
 }
 
 TEST_F(ApplyTest, DeletesOneObject) {
-  control.replies["DELETE /api/v1/keys/a/b/c"] = {
-      200, R"({"snapshot":{"controlEpoch":"1","version":"8"},"acknowledged":[],"missing":[]})"};
+  control.replies["POST /api/v1/delete"] = {
+      200, R"({"results":[{"kind":"Key","name":"a/b/c","action":"deleted"}],)"
+           R"("snapshot":{"controlEpoch":"1","version":"8"},"acknowledged":[],"missing":[]})"};
   EXPECT_EQ(run_remove({.object = *parse_reference("key", "a/b/c", true), .files = {}}), 0);
+  EXPECT_EQ(control.bodies.back(), R"({"objects":[{"kind":"Key","name":"a/b/c"}]})");
   EXPECT_EQ(said.out(),
             "key/a/b/c deleted\nsnapshot 1.8: no edge is connected; each takes it when it is\n");
 }
 
-TEST_F(ApplyTest, DeletesWhatAFileNamesDependantsFirstAndGoesOnAfterARefusal) {
+TEST_F(ApplyTest, DeletesWhatAFileNamesTogetherOrNothing) {
   const std::string file = write("all.yaml",
                                  "{kind: Zone, metadata: {name: eu}}\n---\n"
-                                 "{kind: Policy, metadata: {name: stays}}\n---\n"
                                  "{kind: Tenant, metadata: {name: acme}}\n");
-  control.replies["DELETE /api/v1/policies/stays"] = {200, kDone};
-  control.replies["DELETE /api/v1/tenants/acme"] = {
-      409, R"({"error":{"message":"in use by Project acme/app","code":"in_use"}})"};
-  control.replies["DELETE /api/v1/zones/eu"] = {200, kDone};
+  control.replies["POST /api/v1/delete"] = {
+      409,
+      R"({"error":{"message":"Tenant `acme` is in use by Project `acme/app`","code":"in_use"}})"};
   EXPECT_EQ(run_remove({.object = {}, .files = {file}}), 1);
-  EXPECT_THAT(control.asked, ElementsAre("DELETE /api/v1/policies/stays",
-                                         "DELETE /api/v1/tenants/acme", "DELETE /api/v1/zones/eu"));
-  EXPECT_THAT(said.out(), HasSubstr("policy/stays deleted\nzone/eu deleted\n"));
-  EXPECT_EQ(said.err(), "tdn delete: tenant/acme: in use by Project acme/app\n");
+  EXPECT_EQ(control.bodies.back(),
+            R"({"objects":[{"kind":"Zone","name":"eu"},{"kind":"Tenant","name":"acme"}]})");
+  EXPECT_EQ(said.out(), "");
+  EXPECT_EQ(said.err(),
+            "tdn delete: Tenant `acme` is in use by Project `acme/app`\nnothing was deleted\n");
 }
 
 TEST_F(ApplyTest, DeletesNothingOfAFileThatIsNoManifest) {

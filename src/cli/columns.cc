@@ -64,6 +64,9 @@ const client::EndpointView* this_endpoint(const Node& object, const Context& con
 Cell state_of(const Node& object, const Context& context) {
   const std::string_view wanted = text_at(object, "spec.state");
   const client::SiteView* site = this_site(object, context);
+  if (site != nullptr && site->quarantined) {
+    return {"quarantined", Colour::kBad};
+  }
   if (site == nullptr || site->connected) {
     return health_cell(wanted.empty() ? "active" : wanted);
   }

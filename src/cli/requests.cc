@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ostream>
+#include <thread>
 #include <tuple>
 
 #include "codec/json_writer.h"
@@ -218,21 +220,29 @@ int requests(const RequestsOptions& options, io::Disk& disk, std::ostream& out, 
 
 int explain_recorded(const RecordedOptions& options, io::Disk& disk, std::ostream& out,
                      std::ostream& err) {
-  const Result<std::vector<History>> histories = read_all(disk, options.state);
-  if (!histories) {
-    err << "tdn explain: " << histories.error().detail() << "\n";
-    return 1;
-  }
-  for (const History& history : *histories) {
-    const Result<const Decided*> decided = find_attempt(history, options);
-    if (!decided) {
-      err << "tdn explain: " << decided.error().detail() << "\n";
+  // An edge writes its log a moment after the answer.
+  constexpr int kLooks = 5;
+  constexpr auto kBetween = std::chrono::milliseconds(100);
+  for (int look = 0; look < kLooks; ++look) {
+    if (look > 0) {
+      std::this_thread::sleep_for(kBetween);
+    }
+    const Result<std::vector<History>> histories = read_all(disk, options.state);
+    if (!histories) {
+      err << "tdn explain: " << histories.error().detail() << "\n";
       return 1;
     }
-    if (*decided != nullptr) {
-      const requests::Rerun rerun = requests::run_again(**decided);
-      out << tell(history, **decided, rerun, options.format);
-      return rerun.same ? 0 : 1;
+    for (const History& history : *histories) {
+      const Result<const Decided*> decided = find_attempt(history, options);
+      if (!decided) {
+        err << "tdn explain: " << decided.error().detail() << "\n";
+        return 1;
+      }
+      if (*decided != nullptr) {
+        const requests::Rerun rerun = requests::run_again(**decided);
+        out << tell(history, **decided, rerun, options.format);
+        return rerun.same ? 0 : 1;
+      }
     }
   }
   err << fmt::format(

@@ -20,6 +20,9 @@ using codec::yaml::Node;
 constexpr std::size_t kHeadLines = 3;  // sums, a blank, the titles
 
 Cell state_cell(const SiteView& site) {
+  if (site.quarantined) {
+    return {"quarantined", Colour::kBad};
+  }
   return site.connected ? health_cell(site.state) : Cell("away", Colour::kBad);
 }
 

@@ -16,7 +16,6 @@ using codec::yaml::Node;
 using codec::yaml::text_at;
 
 constexpr std::string_view kToken = "operator-token";
-constexpr std::string_view kReady = "ready.json";
 
 bool exists(const std::string& path) {
   std::error_code ignored;
@@ -60,12 +59,9 @@ Result<client::Control> control_of_state(const std::string& state) {
                             "where it is by --state, --control or --context",
                             state, state));
   }
-  const std::string start = folder == state ? fmt::format(
-                                                  "`tdn control --state {0} --ready-file "
-                                                  "{0}/{1}`",
-                                                  state, kReady)
+  const std::string start = folder == state ? fmt::format("`tdn control --state {}`", state)
                                             : fmt::format("`tdn up --state {}`", state);
-  const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReady));
+  const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReadyFile));
   if (!ready) {
     return fail(Code::kUnavailable,
                 fmt::format("control is not running in {}: start it with {}", state, start));
@@ -186,6 +182,23 @@ Result<client::Control> find_control(const Where& where, const WhereDefaults& de
   return control_at(context->control, context->token_file, "the context's control");
 }
 
+std::string written_gateway(const std::string& state, std::string_view site) {
+  const std::string file = state + "/manifests/sites.yaml";
+  const Result<std::string> text = local::read_text(file);
+  const Result<std::vector<Node>> documents =
+      text ? codec::yaml::parse(*text, file) : Result<std::vector<Node>>(std::vector<Node>());
+  if (!documents) {
+    return {};
+  }
+  for (const Node& one : *documents) {
+    const std::string_view gateway = text_at(one, "spec.gateway");
+    if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
+      return std::string(gateway);
+    }
+  }
+  return {};
+}
+
 io::Task<Result<std::string>> find_gateway(client::ControlClient& control, std::string state,
                                            std::string site) {
   if (site.empty()) {
@@ -194,9 +207,16 @@ io::Task<Result<std::string>> find_gateway(client::ControlClient& control, std::
         written ? local::sites_in(*written) : std::vector<std::string>();
     site = names.empty() ? "" : names.front();
   }
-  TDN_CO_TRY(const codec::yaml::Node sites, co_await control.get("/api/v1/sites"));
-  if (const codec::yaml::Node* const items = sites.find("items")) {
-    for (const codec::yaml::Node& one : items->items) {
+  const Result<Node> sites = co_await control.get("/api/v1/sites");
+  if (!sites) {
+    std::string written = written_gateway(state, site);
+    if (sites.error().code() == Code::kUnavailable && !written.empty()) {
+      co_return written;
+    }
+    co_return fail(sites.error());
+  }
+  if (const Node* const items = sites->find("items")) {
+    for (const Node& one : items->items) {
       const std::string_view gateway = text_at(one, "spec.gateway");
       if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
         co_return std::string(gateway);

@@ -57,6 +57,18 @@ std::string apply_body(std::span<const ManifestText> sources, bool dry_run) {
   return body;
 }
 
+std::string delete_body(std::span<const NamedObject> objects) {
+  std::string body;
+  codec::JsonWriter json(body);
+  json.begin_object().key("objects").begin_array();
+  for (const NamedObject& object : objects) {
+    json.begin_object().key("kind").string(object.kind).key("name").string(object.name);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return body;
+}
+
 Result<IssuedKey> read_issued_key(const Node& answer) {
   TDN_TRY(Change change, read_change(answer));
   IssuedKey issued{.key = Secret(std::string(text_at(answer, "key"))),

@@ -14,7 +14,7 @@ namespace tdn::client {
 struct ChangedObject {
   std::string kind;    // "Site"
   std::string name;    // "frankfurt"
-  std::string action;  // "created", "configured", "unchanged", "deleted"
+  std::string action;  // "created", "configured", "unchanged", "deleted", "missing"
 };
 
 struct Change {
@@ -33,6 +33,12 @@ struct ManifestText {
   std::string text;
 };
 [[nodiscard]] std::string apply_body(std::span<const ManifestText> sources, bool dry_run);
+
+struct NamedObject {
+  std::string kind;  // "Site"
+  std::string name;
+};
+[[nodiscard]] std::string delete_body(std::span<const NamedObject> objects);
 
 struct IssuedKey {
   Secret key;

@@ -62,10 +62,6 @@ io::Task<Result<Node>> ControlClient::post(std::string path, std::string body, D
   return ask("POST", std::move(path), std::move(body), patience);
 }
 
-io::Task<Result<Node>> ControlClient::remove(std::string path, Duration patience) {
-  return ask("DELETE", std::move(path), "", patience);
-}
-
 io::Task<Result<Node>> ControlClient::ask(std::string method, std::string path, std::string body,
                                           Duration patience) {
   http::FetchRequest request;

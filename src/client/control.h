@@ -46,8 +46,6 @@ class ControlClient {
                                                         Duration patience = kPatience);
   [[nodiscard]] io::Task<Result<codec::yaml::Node>> post(std::string path, std::string body,
                                                          Duration patience = kPatience);
-  [[nodiscard]] io::Task<Result<codec::yaml::Node>> remove(std::string path,
-                                                           Duration patience = kPatience);
 
   [[nodiscard]] const std::string& url() const { return control_.url; }
 

@@ -29,11 +29,9 @@ TEST_F(ControlClientTest, AsksWithTheTokenAndGivesTheAnswerAsATree) {
 
 TEST_F(ControlClientTest, SendsBodiesAndMethods) {
   control.replies["POST /api/v1/apply"] = {200, "{}"};
-  control.replies["DELETE /api/v1/keys/a/b/c"] = {200, "{}"};
   EXPECT_TRUE(control.loop.run(client.post("/api/v1/apply", R"({"sources":[]})")).has_value());
-  EXPECT_TRUE(control.loop.run(client.remove("/api/v1/keys/a/b/c")).has_value());
-  EXPECT_THAT(control.asked, ElementsAre("POST /api/v1/apply", "DELETE /api/v1/keys/a/b/c"));
-  EXPECT_THAT(control.bodies, ElementsAre(R"({"sources":[]})", ""));
+  EXPECT_THAT(control.asked, ElementsAre("POST /api/v1/apply"));
+  EXPECT_THAT(control.bodies, ElementsAre(R"({"sources":[]})"));
 }
 
 TEST_F(ControlClientTest, TellsControlsOwnWords) {
@@ -89,6 +87,8 @@ TEST(Change, AnApplyHoldsItsSources) {
   const std::vector<ManifestText> sources{{"a.yaml", "kind: \"Zone\"\n"}};
   EXPECT_EQ(apply_body(sources, true),
             R"({"sources":[{"name":"a.yaml","text":"kind: \"Zone\"\n"}],"dryRun":true})");
+  const std::vector<NamedObject> objects{{"Zone", "eu"}};
+  EXPECT_EQ(delete_body(objects), R"({"objects":[{"kind":"Zone","name":"eu"}]})");
 }
 
 }  // namespace

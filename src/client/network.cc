@@ -33,6 +33,7 @@ SiteView read_site(const Node& node) {
   SiteView site{.name = std::string(text_at(node, "name")),
                 .state = std::string(text_at(node, "state")),
                 .connected = text_at(node, "connected") == "true",
+                .quarantined = !text_at(node, "quarantine").empty(),
                 .last_sync = parse_rfc3339(text_at(node, "lastSync")),
                 .snapshot = {},
                 .acked = std::string(text_at(node, "acked")),

@@ -27,6 +27,7 @@ struct SiteView {
   std::string name;
   std::string state;  // "active", "cordoned", "draining"
   bool connected = false;
+  bool quarantined = false;           // its books are not taken: a clone, or they went back
   std::optional<WallTime> last_sync;  // none: never
   std::string snapshot;               // "1.7", what its edge serves by; empty: nothing yet
   std::string acked;                  // last record that control has

@@ -147,6 +147,9 @@ TEST(ControlApiReference, AnswersHaveTheShapesThatItShows) {
   check(Endpoint::kIssue, "/api/v1/keys/demo/playground/new/issue", "");
   check(Endpoint::kRevoke, "/api/v1/keys/demo/playground/new/revoke", "{}");
   check(Endpoint::kDelete, "/api/v1/keys/demo/playground/new", "");
+  check(Endpoint::kIssue, "/api/v1/keys/demo/playground/new/issue", "");
+  check(Endpoint::kDeleteAll, "/api/v1/delete",
+        R"({"objects":[{"kind":"Key","name":"demo/playground/new"}]})");
   check(Endpoint::kUsage, "/api/v1/usage?by=model&wait=1", "");
   check(Endpoint::kNetwork, "/api/v1/network", "");
   check(Endpoint::kRotate, "/api/v1/network/rotate-secret", "");

@@ -68,8 +68,9 @@ Result<Target> parse_api(std::string_view method, std::string_view path, std::st
     std::string_view method;
     Endpoint endpoint;
   };
-  static constexpr std::array<Fixed, 4> kFixed{{
+  static constexpr std::array<Fixed, 5> kFixed{{
       {"apply", "POST", Endpoint::kApply},
+      {"delete", "POST", Endpoint::kDeleteAll},
       {"usage", "GET", Endpoint::kUsage},
       {"network", "GET", Endpoint::kNetwork},
       {"network/rotate-secret", "POST", Endpoint::kRotate},
@@ -125,6 +126,26 @@ void read_source(JsonReader& json, domain::Source& source, bool& good) {
     }
   }
   good = good && has_text && !source.name.empty();
+}
+
+void read_object_name(JsonReader& json, std::vector<domain::ObjectName>& objects, bool& good) {
+  std::optional<Kind> kind;
+  std::string name;
+  if (json.enter_object()) {
+    while (const auto key = json.next_key()) {
+      if (json.named(*key, "kind")) {
+        kind = domain::parse_kind(codec::json_unescape(json.string()));
+      } else if (json.named(*key, "name")) {
+        name = codec::json_unescape(json.string());
+      } else {
+        json.skip();
+      }
+    }
+  }
+  good = good && kind && !name.empty();
+  if (good) {
+    objects.push_back({*kind, std::move(name)});
+  }
 }
 
 // "%2C" → ","; nothing if it is malformed.
@@ -229,6 +250,29 @@ Result<ApplyRequest> parse_apply(std::string_view text) {
     return fail(malformed(R"({"sources":[{"name","text"}],"dryRun":false})", whole));
   }
   return request;
+}
+
+Result<std::vector<domain::ObjectName>> parse_delete(std::string_view text) {
+  std::vector<domain::ObjectName> objects;
+  bool good = true;
+  JsonReader json(text);
+  if (json.enter_object()) {
+    while (const auto key = json.next_key()) {
+      if (json.named(*key, "objects") && json.enter_array()) {
+        while (json.next_element() && good) {
+          read_object_name(json, objects, good);
+          good = good && objects.size() <= ApplyRequest::kMostSources;
+        }
+      } else {
+        json.skip();
+      }
+    }
+  }
+  const Result<void> whole = good ? json.finish() : Result<void>();
+  if (!whole || !good || objects.empty()) {
+    return fail(malformed(R"({"objects":[{"kind":"Tenant","name":"…"}]})", whole));
+  }
+  return objects;
 }
 
 Result<std::string> parse_revoke(std::string_view text) {

@@ -22,6 +22,7 @@ enum class Endpoint : std::uint8_t {
   kList,
   kGet,
   kDelete,
+  kDeleteAll,
   kIssue,
   kRevoke,
   kUsage,
@@ -34,7 +35,7 @@ enum class Endpoint : std::uint8_t {
   kReady,
   kMetrics,
 };
-inline constexpr int kEndpoints = 15;
+inline constexpr int kEndpoints = 16;
 
 struct Target {
   Endpoint endpoint = Endpoint::kHealth;
@@ -57,6 +58,8 @@ struct ApplyRequest {
 
 // Errors are Code::kInvalidRequest.
 [[nodiscard]] Result<ApplyRequest> parse_apply(std::string_view json);
+// At least one, at most `ApplyRequest::kMostSources`.
+[[nodiscard]] Result<std::vector<domain::ObjectName>> parse_delete(std::string_view json);
 // The id of the secret to revoke; empty for all.
 [[nodiscard]] Result<std::string> parse_revoke(std::string_view json);
 

@@ -163,6 +163,60 @@ TEST_F(ApiTest, DeletesOnlyWhatNobodyUses) {
   EXPECT_EQ(control_.operate("DELETE", "/api/v1/zones/eu").status, 404);
 }
 
+TEST_F(ApiTest, DeletesManyTogetherOrNone) {
+  ASSERT_EQ(control_.apply(domain::kExample).status, 200);
+  const auto remove = [&](std::string_view objects) {
+    return control_.operate("POST", "/api/v1/delete",
+                            fmt::format(R"({{"objects":[{}]}})", objects));
+  };
+  const std::string fence =
+      R"({"kind":"Zone","name":"eu"},{"kind":"Policy","name":"demo-stays-in-eu"},)"
+      R"({"kind":"Tenant","name":"demo"},{"kind":"Project","name":"demo/playground"})";
+  const Reply used = remove(fence);
+  EXPECT_EQ(used.status, 409);
+  EXPECT_THAT(used.body, HasSubstr("Project `demo/playground` is in use by Key "));
+  EXPECT_THAT(used.body, Not(HasSubstr("Zone `eu` is in use"))) << "its user goes with it";
+  EXPECT_EQ(control_.operate("GET", "/api/v1/policies/demo-stays-in-eu").status, 200)
+      << "a tenant that stays keeps its fence";
+  const Reply gone = remove(
+      fence + R"(,{"kind":"Key","name":"demo/playground/laptop"},{"kind":"Site","name":"oslo"})");
+  ASSERT_EQ(gone.status, 200) << gone.body;
+  EXPECT_THAT(gone.body, HasSubstr(R"("name":"oslo","action":"missing")"));
+  for (const char* target : {"policies/demo-stays-in-eu", "keys/demo/playground/laptop",
+                             "projects/demo/playground", "tenants/demo", "zones/eu"}) {
+    EXPECT_EQ(control_.operate("GET", std::string("/api/v1/") + target).status, 404) << target;
+  }
+  EXPECT_EQ(remove(fence).status, 404);
+  for (const char* body : {"{}", R"({"objects":[]})", R"({"objects":[{"kind":"Zone"}]})",
+                           R"({"objects":[{"kind":"Zoo","name":"a"}]})", "x"}) {
+    EXPECT_EQ(control_.operate("POST", "/api/v1/delete", body).status, 400) << body;
+  }
+}
+
+TEST_F(ApiTest, AManifestThatIsSilentAboutSecretsLeavesThemAndNoneBringsARevokedOneBack) {
+  ASSERT_EQ(control_.apply(domain::kExample).status, 200);
+  const std::string silent =
+      document("Key", "name: demo/playground/laptop", "{limits: {requestsPerMinute: 7}}");
+  ASSERT_EQ(control_.apply(silent).status, 200);
+  const auto key = [&] {
+    return control_.operate("GET", "/api/v1/keys/demo/playground/laptop").body;
+  };
+  EXPECT_THAT(key(), HasSubstr(R"("secrets":[{"id":"jhvry0xfy6")"));
+  EXPECT_THAT(key(), HasSubstr(R"("requestsPerMinute":7)"));
+  const std::string old = key();
+  ASSERT_EQ(control_.operate("POST", "/api/v1/keys/demo/playground/laptop/revoke", "{}").status,
+            200);
+  EXPECT_THAT(key(), Not(HasSubstr("secrets")));
+  const Reply again = control_.apply(domain::kExample);
+  EXPECT_EQ(again.status, 409);
+  EXPECT_THAT(again.body,
+              HasSubstr("secret jhvry0xfy6 of Key `demo/playground/laptop` was revoked"));
+  ASSERT_EQ(control_.operate("POST", "/api/v1/keys/demo/playground/laptop/issue").status, 200);
+  ASSERT_EQ(control_.apply(silent).status, 200);
+  EXPECT_THAT(key(), HasSubstr(R"("revoked":["jhvry0xfy6"])"));
+  EXPECT_THAT(key(), HasSubstr(R"("secrets":[{"id":")"));
+}
+
 TEST_F(ApiTest, WhatIsCreatedAgainIsAnotherObject) {
   ASSERT_EQ(control_.apply(document("Tenant", "name: a", "{}")).status, 200);
   const std::string before = member(control_.operate("GET", "/api/v1/tenants/a").body, "uid");

@@ -133,6 +133,8 @@ std::string_view to_string(Action action) {
       return "configured";
     case Action::kUnchanged:
       return "unchanged";
+    case Action::kMissing:
+      return "missing";
     case Action::kDeleted:
       return "deleted";
   }
@@ -355,25 +357,36 @@ Result<void> Catalogue::write_identities(store::Transaction& transaction, const 
 
 // --- removal ---
 
-Result<Outcome> Catalogue::check_removal(const ObjectName& object) const {
+Result<std::vector<Outcome>> Catalogue::check_removal(std::span<const ObjectName> objects) const {
   constexpr std::size_t kMostShown = 10;
-  const domain::Identity* identity = identities_.find(domain::to_string(object.kind), object.name);
-  if (identity == nullptr || !has(object)) {
-    return fail(missing(object));
+  const std::set<ObjectName> all(objects.begin(), objects.end());
+  std::vector<Outcome> outcomes;
+  std::string faults;
+  for (const ObjectName& object : all) {
+    const auto* identity = identities_.find(domain::to_string(object.kind), object.name);
+    if (identity == nullptr || !has(object)) {
+      outcomes.push_back({object, Action::kMissing});
+      continue;
+    }
+    outcomes.push_back({object, Action::kDeleted, identity->uid, 0});
+    std::vector<ObjectName> users = users_of(manifests_, object, kMostShown + 1 + all.size());
+    std::erase_if(users, [&](const ObjectName& user) { return all.contains(user); });
+    if (users.empty()) {
+      continue;
+    }
+    std::vector<std::string> shown;
+    for (std::size_t i = 0; i < std::min(users.size(), kMostShown); ++i) {
+      shown.push_back(fmt::format("{} `{}`", domain::to_string(users[i].kind), users[i].name));
+    }
+    faults += fmt::format("{}{} `{}` is in use by {}{}; delete or change {} first",
+                          faults.empty() ? "" : "\n", domain::to_string(object.kind), object.name,
+                          fmt::join(shown, ", "), users.size() > kMostShown ? " and others" : "",
+                          users.size() == 1 ? "it" : "them");
   }
-  const std::vector<ObjectName> users = users_of(manifests_, object, kMostShown + 1);
-  if (users.empty()) {
-    return Outcome{object, Action::kDeleted, identity->uid, 0};
+  if (!faults.empty()) {
+    return fail(Code::kInUse, std::move(faults));
   }
-  std::vector<std::string> shown;
-  for (std::size_t i = 0; i < std::min(users.size(), kMostShown); ++i) {
-    shown.push_back(fmt::format("{} `{}`", domain::to_string(users[i].kind), users[i].name));
-  }
-  return fail(Code::kInUse,
-              fmt::format("{} `{}` is in use by {}{}; delete or change {} first",
-                          domain::to_string(object.kind), object.name, fmt::join(shown, ", "),
-                          users.size() > kMostShown ? " and others" : "",
-                          users.size() == 1 ? "it" : "them"));
+  return outcomes;
 }
 
 Result<void> Catalogue::remove(store::Transaction& transaction, const ObjectName& object,

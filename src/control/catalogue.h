@@ -23,7 +23,7 @@ namespace tdn::control {
 
 using domain::ObjectName;
 
-enum class Action : std::uint8_t { kCreated, kConfigured, kUnchanged, kDeleted };
+enum class Action : std::uint8_t { kCreated, kConfigured, kUnchanged, kDeleted, kMissing };
 [[nodiscard]] std::string_view to_string(Action action);
 
 struct Outcome {
@@ -65,8 +65,10 @@ class Catalogue final : public domain::Existing {
   [[nodiscard]] Result<void> apply(store::Transaction& transaction, domain::Manifests applied,
                                    std::vector<Outcome>& plan, const Change& change, Dirty& dirty);
 
-  // kMissing, or kInUse, which names what refers to it.
-  [[nodiscard]] Result<Outcome> check_removal(const ObjectName& object) const;
+  // What removing them all would come to; what is not there is Action::kMissing. Code::kInUse,
+  // which names what refers to one of them and is not among them, one object per line.
+  [[nodiscard]] Result<std::vector<Outcome>> check_removal(
+      std::span<const ObjectName> objects) const;
   [[nodiscard]] Result<void> remove(store::Transaction& transaction, const ObjectName& object,
                                     const Change& change, Dirty& dirty);
 

@@ -17,6 +17,10 @@ using domain::Manifests;
 using domain::Object;
 using store::Transaction;
 
+namespace {
+constexpr std::size_t kRemembered = 64;  // revoked secrets of one key
+}  // namespace
+
 Result<std::unique_ptr<Core>> Core::open(Transaction& transaction, CoreOptions options) {
   TDN_TRY(Catalogue catalogue, Catalogue::load(transaction));
   TDN_TRY(const store::StateRow state, transaction.state());
@@ -67,7 +71,34 @@ Result<void> Core::publish(Transaction& transaction, const Change& change, const
 Result<Changed> Core::apply(Transaction& transaction, std::span<const domain::Source> sources,
                             bool dry_run) {
   TDN_TRY(Manifests manifests, catalogue_.check(sources));
+  TDN_TRY_VOID(keep_secrets(manifests.keys));
   return apply_manifests(transaction, std::move(manifests), dry_run);
+}
+
+// Secrets are issued and revoked by commands of their own, between which an older manifest knows
+// nothing: one that is silent about them leaves them, and none brings a revoked one back.
+Result<void> Core::keep_secrets(std::vector<Object<domain::KeySpec>>& applied) const {
+  for (Object<domain::KeySpec>& key : applied) {
+    const auto* present = find_object(catalogue_.manifests().keys, key.metadata.name);
+    if (present == nullptr) {
+      continue;
+    }
+    const std::vector<std::string>& revoked = present->spec.revoked;
+    for (const domain::SecretSpec& secret : key.spec.secrets) {
+      if (std::ranges::find(revoked, secret.id) != revoked.end()) {
+        return fail(
+            Code::kConflict,
+            fmt::format("{}:{}: secret {} of Key `{}` was revoked; take it out, and issue a "
+                        "new one with `tdn key issue`",
+                        key.place.file, key.place.line, secret.id, key.metadata.name));
+      }
+    }
+    if (key.spec.secrets.empty()) {
+      key.spec.secrets = present->spec.secrets;
+    }
+    key.spec.revoked = revoked;
+  }
+  return {};
 }
 
 Result<Changed> Core::apply_manifests(Transaction& transaction, Manifests manifests, bool dry_run) {
@@ -87,14 +118,24 @@ Result<Changed> Core::apply_manifests(Transaction& transaction, Manifests manife
   return changed;
 }
 
-Result<Changed> Core::remove(Transaction& transaction, const ObjectName& object) {
+Result<Changed> Core::remove(Transaction& transaction, std::span<const ObjectName> objects) {
   Changed changed;
-  TDN_TRY(changed.results.emplace_back(), catalogue_.check_removal(object));
+  TDN_TRY(changed.results, catalogue_.check_removal(objects));
+  const auto there = [](const Outcome& outcome) { return outcome.action == Action::kDeleted; };
+  if (std::ranges::none_of(changed.results, there)) {
+    return fail(catalogue_.missing(objects.front()));
+  }
   const Change change = next_change();
   Dirty dirty;
   changed.published = true;
-  changed.results.back().resource_version = change.version;
-  TDN_TRY_VOID(catalogue_.remove(transaction, object, change, dirty));
+  // Kinds stand in the order of what refers to what: whoever refers goes first.
+  std::ranges::sort(changed.results, std::greater<>(), [](const Outcome& o) { return o.object; });
+  for (Outcome& outcome : changed.results) {
+    if (there(outcome)) {
+      outcome.resource_version = change.version;
+      TDN_TRY_VOID(catalogue_.remove(transaction, outcome.object, change, dirty));
+    }
+  }
   TDN_TRY_VOID(publish(transaction, change, dirty));
   changed.snapshot = snapshot_;
   return changed;
@@ -139,9 +180,18 @@ Result<Changed> Core::revoke(Transaction& transaction, const std::string& key,
     return fail(catalogue_.missing({Kind::kKey, key}));
   }
   Object<domain::KeySpec> object = *present;
-  auto& secrets = object.spec.secrets;
-  const std::size_t removed = std::erase_if(
-      secrets, [&](const domain::SecretSpec& secret) { return id.empty() || secret.id == id; });
+  auto& revoked = object.spec.revoked;
+  const std::size_t removed =
+      std::erase_if(object.spec.secrets, [&](const domain::SecretSpec& secret) {
+        const bool goes = id.empty() || secret.id == id;
+        if (goes) {
+          revoked.push_back(secret.id);
+        }
+        return goes;
+      });
+  if (revoked.size() > kRemembered) {
+    revoked.erase(revoked.begin(), revoked.end() - kRemembered);
+  }
   if (removed == 0 && !id.empty()) {
     return fail(Code::kNotFound,
                 fmt::format("Key `{}` has no live secret `{}`; get it to see those "

@@ -95,7 +95,9 @@ class Core {
 
   [[nodiscard]] Result<Changed> apply(store::Transaction& transaction,
                                       std::span<const domain::Source> sources, bool dry_run);
-  [[nodiscard]] Result<Changed> remove(store::Transaction& transaction, const ObjectName& object);
+  // All or none; what is not there is passed over, unless nothing of it is (kMissing).
+  [[nodiscard]] Result<Changed> remove(store::Transaction& transaction,
+                                       std::span<const ObjectName> objects);
   // Makes the Key if its project exists.
   [[nodiscard]] Result<Issued> issue(store::Transaction& transaction, const std::string& key);
   // One secret, or all if `id` is empty. kNotFound.
@@ -125,6 +127,8 @@ class Core {
   [[nodiscard]] Change next_change() const;
   [[nodiscard]] Result<void> publish(store::Transaction& transaction, const Change& change,
                                      const Dirty& dirty);
+  [[nodiscard]] Result<void> keep_secrets(
+      std::vector<domain::Object<domain::KeySpec>>& applied) const;
   [[nodiscard]] Result<Changed> apply_manifests(store::Transaction& transaction,
                                                 domain::Manifests manifests, bool dry_run);
   [[nodiscard]] bool is_credible(const protocol::SnapshotOrder& reported) const;

@@ -118,7 +118,14 @@ RC_GTEST_PROP(Core, KeepsWhatIsInMemoryAndPublishesWhatIsKept, ()) {
       const std::string name =
           objects.empty() ? "none"
                           : objects[*rc::gen::inRange<std::size_t>(0, objects.size())].name;
-      good = rig.run([&](Core& core) { return core.remove(rig.store, {kind, name}); }).has_value();
+      std::vector<ObjectName> doomed{{kind, name}};
+      if (*rc::gen::inRange(0, 2) == 0) {  // with all that is there of another kind
+        const auto other = static_cast<domain::Kind>(*rc::gen::inRange(0, domain::kKinds));
+        for (const Shown& object : rig.core->list(other)) {
+          doomed.push_back({other, object.name});
+        }
+      }
+      good = rig.run([&](Core& core) { return core.remove(rig.store, doomed); }).has_value();
     } else {
       std::string text;
       const int objects = *rc::gen::inRange(1, 12);

@@ -80,11 +80,12 @@ io::Task<Result<std::string>> OperatorApi::respond(http::ServerConnection& clien
     case Endpoint::kRotate:
       co_return co_await rotate();
     case Endpoint::kDelete: {
-      const ObjectName object{target.kind, target.name};
-      std::function<Result<Changed>(Transaction&)> remove = [&core, object](Transaction& tx) {
-        return core.remove(tx, object);
-      };
-      co_return co_await change(std::move(remove));
+      std::vector<ObjectName> one{{target.kind, target.name}};
+      co_return co_await remove(std::move(one));
+    }
+    case Endpoint::kDeleteAll: {
+      TDN_CO_TRY(std::vector<ObjectName> objects, parse_delete(body));
+      co_return co_await remove(std::move(objects));
     }
     case Endpoint::kRevoke: {
       TDN_CO_TRY(const std::string id, parse_revoke(body));
@@ -121,6 +122,14 @@ io::Task<Result<std::string>> OperatorApi::apply(std::string body) {
   }
   TDN_CO_TRY(const Changed planned, co_await shared_.committer.run<Changed>(std::move(operation)));
   co_return changed_json(planned, {});
+}
+
+io::Task<Result<std::string>> OperatorApi::remove(std::vector<ObjectName> objects) {
+  Core& core = shared_.core;
+  std::function<Result<Changed>(Transaction&)> operation = [&core, objects](Transaction& tx) {
+    return core.remove(tx, objects);
+  };
+  co_return co_await change(std::move(operation));
 }
 
 io::Task<Result<std::string>> OperatorApi::change(

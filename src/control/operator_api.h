@@ -20,6 +20,7 @@ class OperatorApi {
   [[nodiscard]] io::Task<Result<std::string>> apply(std::string body);
   [[nodiscard]] io::Task<Result<std::string>> change(
       std::function<Result<Changed>(store::Transaction&)> operation);
+  [[nodiscard]] io::Task<Result<std::string>> remove(std::vector<ObjectName> objects);
   [[nodiscard]] io::Task<Result<std::string>> issue(std::string key);
   [[nodiscard]] io::Task<Result<std::string>> usage(std::string query);
   [[nodiscard]] io::Task<Result<std::string>> list(domain::Kind kind);

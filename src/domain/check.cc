@@ -130,6 +130,10 @@ void check_object(ReadContext& context, Claims& claims, const Object<KeySpec>& k
   for (std::size_t i = 0; i < key.spec.secrets.size(); ++i) {
     claim(context, claims, fmt::format("spec.secrets[{}].id", i),
           claim_of_secret(key.spec.secrets[i].id));
+    if (std::ranges::find(key.spec.revoked, key.spec.secrets[i].id) != key.spec.revoked.end()) {
+      context.wrong(fmt::format("spec.secrets[{}].id", i),
+                    "was revoked; take it out, and issue a new one with `tdn key issue`");
+    }
   }
 }
 

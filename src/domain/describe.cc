@@ -319,6 +319,10 @@ void describe(FieldVisitor& fields, KeySpec& spec) {
                        .prose = "Lines printed by `tdn key new`; two at most, so that keys can be "
                                 "changed without a gap."},
                       kLiveSecrets, spec.secrets, &describe_secret);
+  fields.texts({.name = "revoked",
+                .prose = "Ids of secrets that were revoked; control writes them, so that no older "
+                         "manifest brings one back."},
+               {.format = Format::kKeyId}, spec.revoked);
 }
 
 void describe(FieldVisitor& fields, PolicySpec& spec) {

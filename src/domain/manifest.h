@@ -144,6 +144,7 @@ struct KeySpec {
   Objective objective = Objective::kInherited;
   std::optional<WallTime> expires;
   std::vector<SecretSpec> secrets;
+  std::vector<std::string> revoked;  // ids of secrets that must not come back
 };
 
 struct MatchSpec {

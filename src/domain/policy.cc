@@ -41,9 +41,11 @@ Error refusal(const Snapshot& snapshot, const Key& key, Country client, SiteInde
                           "({}).",
                           snapshot[here].name, snapshot[*opening.nearest].gateway,
                           snapshot[*opening.nearest].name)
-            : fmt::format("Requests of this key may not be processed at site {}, and no site "
-                          "where they may be has a gateway; ask your operator.",
-                          snapshot[here].name)};
+            : fmt::format(
+                  "Requests of this key may not be processed at site {}, and no site "
+                  "where they may be has a gateway in service now; send them again later, or ask "
+                  "your operator.",
+                  snapshot[here].name)};
   }
   const Gate& gate = snapshot.gate(key, client);
   return {Code::kPolicyDenied,

@@ -112,7 +112,7 @@ TEST_F(PolicyTest, GatewaysThatCannotServeAreNotNamed) {
   all_.sites[2].spec.gateway.clear();
   compile();
   EXPECT_FALSE(open(0, "oslo").nearest.has_value());
-  EXPECT_THAT(told(0, "oslo"), HasSubstr("no site where they may be has a gateway"));
+  EXPECT_THAT(told(0, "oslo"), HasSubstr("no site where they may be has a gateway in service now"));
 }
 
 TEST_F(PolicyTest, ABodyIsOpenedOnlyWhereEveryModelOfTheKeyMayGo) {

@@ -46,7 +46,7 @@ Error Gateway::note_failure(Request& request, const Leg& leg, Error error,
       state.pause_until(loop_.now() + 1s);
     }
   }
-  return failure_told(std::move(error), context);
+  return failure_told(std::move(error), leg.forwarded, context);
 }
 
 route::Requester Gateway::requester(const Request& request) {
@@ -86,7 +86,7 @@ Duration Gateway::patience(const Leg& leg, bool begun) const {
   return leg.forwarded ? options_.stall + kStallMargin : options_.stall;
 }
 
-Error Gateway::failure_told(Error error, const io::Context& context) {
+Error Gateway::failure_told(Error error, bool of_site, const io::Context& context) {
   if (context.cancelled() && context.reason() == Code::kClosed) {
     return {Code::kClosed, Origin::kClient, Retry::kNo, "the client left"};
   }
@@ -95,14 +95,14 @@ Error Gateway::failure_told(Error error, const io::Context& context) {
             "this site is stopping; send the request again, another may serve it"};
   }
   const bool out_of_time = context.deadline() <= loop_.now();
-  Error told = upstream_error(std::move(error));
+  Error told = upstream_error(std::move(error), of_site);
   if (out_of_time) {
     return {told.code(), told.origin(), Retry::kNo, told.detail()};
   }
   return told;
 }
 
-Error Gateway::upstream_error(Error error) {
+Error Gateway::upstream_error(Error error, bool of_site) {
   switch (error.code()) {
     case Code::kTimeout:
       return {Code::kUpstreamTimeout,
@@ -111,7 +111,9 @@ Error Gateway::upstream_error(Error error) {
       return {Code::kZoneUnavailable, Origin::kUpstream, Retry::kOtherRoute,
               "no permitted engine can be reached at the moment; retry shortly"};
     case Code::kClosed:
-      return {Code::kUpstreamError, "the engine's connection broke; send the request again"};
+      return {Code::kUpstreamError,
+              of_site ? "the connection to the site that serves it broke; send the request again"
+                      : "the engine's connection broke; send the request again"};
     default:
       return error;
   }

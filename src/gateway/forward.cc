@@ -165,7 +165,8 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   const domain::Site& site = snapshot[endpoint.site];
   http::Upstream* const upstream = peers_->find(site.name);
   if (upstream == nullptr) {
-    co_return fail(upstream_error({Code::kUnavailable, "no way to the site's edge is known"}));
+    co_return fail(
+        upstream_error({Code::kUnavailable, "no way to the site's edge is known"}, true));
   }
   std::optional<route::InFlight> under_way = route::InFlight::try_begin(
       request.catalogue->table().state(leg.endpoint), endpoint.concurrency,
@@ -180,7 +181,7 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   io::Context& context = co_await io::this_context();
   if (foreign) {
     if (Result<void> known = co_await admission_durable(request); !known) {
-      co_return fail(failure_told(std::move(known).error(), context));
+      co_return fail(failure_told(std::move(known).error(), true, context));
     }
   }
   request.dispatched = loop_.now();
@@ -274,7 +275,7 @@ Error Gateway::note_site_failure(Request& request, const Leg& leg, Error error,
   if (const auto observation = failure_seen(error.code()); observation && !context.cancelled()) {
     observe_site(request, request.snapshot()[leg.endpoint].site, *observation);
   }
-  return failure_told(std::move(error), context);
+  return failure_told(std::move(error), true, context);
 }
 
 }  // namespace tdn::gateway

@@ -282,7 +282,8 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     if (leg.forwarded) {
       tried.sites.push_back(site);  // its edge has tried all it has
       if (peers_->find(request.snapshot()[site].name) == nullptr) {
-        last.emplace(upstream_error({Code::kUnavailable, "no way to the site's edge is known"}));
+        last.emplace(
+            upstream_error({Code::kUnavailable, "no way to the site's edge is known"}, true));
         continue;
       }
     } else {

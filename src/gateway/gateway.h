@@ -96,7 +96,7 @@ class Gateway final : public http::Handler {
   // How long an answer may pause: before its first token, and after.
   [[nodiscard]] Duration patience(const Leg& leg, bool begun) const;
   // What a client is told of an upstream's failure.
-  [[nodiscard]] static Error upstream_error(Error error);
+  [[nodiscard]] static Error upstream_error(Error error, bool of_site);
 
  private:
   void begin(Request& request);
@@ -132,7 +132,7 @@ class Gateway final : public http::Handler {
   [[nodiscard]] Error note_failure(Request& request, const Leg& leg, Error error,
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);
-  [[nodiscard]] Error failure_told(Error error, const io::Context& context);
+  [[nodiscard]] Error failure_told(Error error, bool of_site, const io::Context& context);
   // `foreign`: another owner will do the work; then somebody waits for its being on disk.
   [[nodiscard]] Result<void> open_admission(Request& request, const Leg& leg, bool foreign);
   [[nodiscard]] io::Task<> answer_error(Request& request, const Error& error);

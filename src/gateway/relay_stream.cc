@@ -283,7 +283,7 @@ class StreamRelay {
     if (a_.request.answered && !out_of_time) {
       a_.leg.broke = broken_by(error.code());
     }
-    error_.emplace(a_.gateway.upstream_error(std::move(error)));
+    error_.emplace(a_.gateway.upstream_error(std::move(error), a_.leg.forwarded));
     return Flow::kInterrupted;
   }
 

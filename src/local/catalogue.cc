@@ -28,27 +28,19 @@ io::Task<Result<bool>> is_empty(client::ControlClient& control) {
   co_return items == nullptr || items->items.empty();
 }
 
-io::Task<Result<void>> remove_object(client::ControlClient& control, std::string path) {
-  const Result<Node> answer = co_await control.remove(std::move(path), kControlPatience);
-  // What something else refers to stays: an operator put that there, and takes it out.
+// All or none; not there or in use is no failure.
+io::Task<Result<bool>> remove_objects(client::ControlClient& control,
+                                      std::vector<client::NamedObject> objects) {
+  const Result<Node> answer =
+      co_await control.post("/api/v1/delete", client::delete_body(objects), kControlPatience);
   if (!answer && answer.error().code() == Code::kUnavailable) {
     co_return fail(answer.error());
   }
-  co_return {};
+  co_return answer.has_value();
 }
 
-// "Policy" → "/api/v1/policies/": what control calls the kinds that we put there.
-std::string folder_of(std::string_view kind) {
-  std::string plural(kind);
-  plural.front() = static_cast<char>(plural.front() - 'A' + 'a');
-  if (plural.ends_with('y') && plural != "key") {
-    plural.replace(plural.size() - 1, 1, "ie");
-  }
-  return fmt::format("/api/v1/{}s/", plural);
-}
-
-// Those of the last start that are not described any more, the last first, for they may refer to
-// those before.
+// Those of the last start that are not described any more. What an operator put there may refer to
+// a tenant of them: then it stays, and its policies with it, and only sites and their endpoints go.
 io::Task<Result<void>> remove_former(client::ControlClient& control, const StateFolder& state,
                                      const std::vector<ManifestFile>& files) {
   std::vector<ObjectLabel> described;
@@ -65,10 +57,22 @@ io::Task<Result<void>> remove_former(client::ControlClient& control, const State
       }
     }
   }
-  for (const ObjectLabel& object : former | std::views::reverse) {
+  std::vector<client::NamedObject> gone;
+  for (const ObjectLabel& object : former) {
     if (!object.kind.empty() && std::ranges::find(described, object) == described.end()) {
-      std::string path = folder_of(object.kind) + object.name;
-      TDN_CO_TRY_VOID(co_await remove_object(control, std::move(path)));
+      gone.push_back({object.kind, object.name});
+    }
+  }
+  if (gone.empty()) {
+    co_return {};
+  }
+  TDN_CO_TRY(const bool all_gone, co_await remove_objects(control, gone));
+  for (const std::string_view kind : {"Endpoint", "Site"}) {
+    for (const client::NamedObject& object : gone) {
+      if (!all_gone && object.kind == kind) {
+        std::vector<client::NamedObject> one{object};
+        TDN_CO_TRY_VOID(co_await remove_objects(control, std::move(one)));
+      }
     }
   }
   co_return {};

@@ -25,6 +25,7 @@ struct CatalogueTest : testing::Test {
     }
     control.replies["POST /api/v1/apply"] = {200, "{}"};
     control.replies["GET /api/v1/sites"] = {200, R"({"items":[]})"};
+    control.replies["POST /api/v1/delete"] = {200, "{}"};
   }
   // The store is not new: sites are there.
   void fill() { control.replies["GET /api/v1/sites"] = {200, R"({"items":[{}]})"}; }
@@ -72,8 +73,21 @@ TEST_F(CatalogueTest, ASiteThatIsGoneIsTakenOutWithItsEndpoint) {
   network.sites.pop_back();
   ASSERT_TRUE(put().has_value());
   EXPECT_THAT(control.asked,
-              ElementsAre("GET /api/v1/sites", "POST /api/v1/apply",
-                          "DELETE /api/v1/endpoints/ashburn-1", "DELETE /api/v1/sites/ashburn"));
+              ElementsAre("GET /api/v1/sites", "POST /api/v1/apply", "POST /api/v1/delete"));
+  EXPECT_THAT(control.bodies.back(), HasSubstr(R"({"kind":"Site","name":"ashburn"})"));
+  EXPECT_THAT(control.bodies.back(), HasSubstr(R"({"kind":"Endpoint","name":"ashburn-1"})"));
+}
+
+TEST_F(CatalogueTest, WhatAnOperatorRefersToStaysButForSites) {
+  ASSERT_TRUE(put().has_value());
+  fill();
+  network.sites.pop_back();
+  control.replies["POST /api/v1/delete"] = {
+      409, R"({"error":{"message":"in use by Key a/b/c","code":"in_use"}})"};
+  ASSERT_TRUE(put().has_value());
+  ASSERT_EQ(control.bodies.size(), 5U);
+  EXPECT_EQ(control.bodies[3], R"({"objects":[{"kind":"Endpoint","name":"ashburn-1"}]})");
+  EXPECT_EQ(control.bodies[4], R"({"objects":[{"kind":"Site","name":"ashburn"}]})");
 }
 
 TEST_F(CatalogueTest, WhatControlDidNotTakeIsPutAgain) {

@@ -47,6 +47,17 @@ UsageReport make_report(const Summary& summary, const NameOf& name_of) {
   std::ranges::sort(report.lines, [](const UsageLine& a, const UsageLine& b) {
     return std::tie(a.by, a.currency) < std::tie(b.by, b.currency);
   });
+  // What was made again under the name of something deleted is another object to the books, and the
+  // same to who reads them: one line for one name.
+  std::vector<UsageLine> merged;
+  for (UsageLine& line : report.lines) {
+    if (!merged.empty() && merged.back().by == line.by && merged.back().currency == line.currency) {
+      merged.back().row += line.row;
+    } else {
+      merged.push_back(std::move(line));
+    }
+  }
+  report.lines = std::move(merged);
   return report;
 }
 

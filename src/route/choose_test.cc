@@ -219,6 +219,15 @@ TEST_F(ChooseTest, ASlowEndpointIsLeftForLongPrompts) {
   EXPECT_EQ(choose().reason, Reason::kSpeed);
 }
 
+TEST_F(ChooseTest, AShortPromptIsNotSentFarForASpeedThatNobodyKnows) {
+  warm();
+  bytes_ = 48;
+  state("f").learn_prefill(1'000'000);  // as a short prompt's fixed cost makes it look
+  EXPECT_EQ(order().front(), "f");
+  bytes_ = 40'000;
+  EXPECT_EQ(order().front(), "b");
+}
+
 TEST_F(ChooseTest, AStaleReportIsNeverBetterThanAFreshOne) {
   warm();
   state("f").report({.running = 0}, kMoment - 9s, kMoment - 9s);

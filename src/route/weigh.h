@@ -69,8 +69,8 @@ struct Work {
   bool operator==(const Work&) const = default;
 };
 
-// What is assumed of an endpoint of which nothing is known (llm-d: 16 to 39 thousand prompt tokens
-// per second and endpoint).
+// What is assumed of an endpoint of which nothing is known, at most (llm-d: 16 to 39 thousand
+// prompt tokens per second and endpoint).
 inline constexpr std::uint32_t kPriorPrefillNs = 50'000;
 inline constexpr std::uint32_t kPriorDecodeUs = 20'000;
 
