@@ -42,8 +42,14 @@ if(TDN_TRAIN)
   add_compile_options(-fprofile-generate -fprofile-update=atomic "SHELL:${TDN_PROFILE_NAMES}")
   add_link_options(-fprofile-generate)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" AND EXISTS "${CMAKE_SOURCE_DIR}/cmake/release.profdata")
-  add_compile_options("-fprofile-use=${CMAKE_SOURCE_DIR}/cmake/release.profdata" "SHELL:${TDN_PROFILE_NAMES}"
-                      -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled)
+  set(profile "${CMAKE_SOURCE_DIR}/cmake/release.profdata")
+  # Objects of two profiles do not link: another profile must compile everything anew, and ninja knows
+  # of it only by the command line.
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${profile}")
+  file(SHA256 "${profile}" profile_hash)
+  string(SUBSTRING "${profile_hash}" 0 8 profile_hash)
+  add_compile_options("-fprofile-use=${profile}" "SHELL:${TDN_PROFILE_NAMES}" "-DTDN_PROFILE=0x${profile_hash}"
+                      -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
 endif()
 if(TDN_SANITIZE)
   add_compile_options(-fsanitize=${TDN_SANITIZE} -fno-sanitize-recover=all)

@@ -10,14 +10,6 @@
 #include "io/signals.h"
 
 namespace tdn::app {
-namespace {
-
-io::Task<Result<void>> keep_status(io::Task<int> task, int& status) {
-  status = co_await task;
-  co_return {};
-}
-
-}  // namespace
 
 int run(const ChaosCommand& command) {
   io::unblock_all_signals();  // one answer, no cleaning up: a signal may simply end it
@@ -32,10 +24,8 @@ int run(const ChaosCommand& command) {
   cli::ChaosOptions options = command.options;
   options.state = **state;
   MainLoop main;
-  int status = 1;
-  io::Task<int> task = cli::chaos(main.network, std::move(options), system_clock().wall(), screen);
-  const Result<void> done = main.run(keep_status(std::move(task), status), {}, [](int) {});
-  return done ? status : 1;
+  return main.run_command(
+      cli::chaos(main.network, std::move(options), system_clock().wall(), screen));
 }
 
 }  // namespace tdn::app

@@ -123,7 +123,10 @@ Result<std::string> ask_gateway(const ExplainCommand& command) {
 
 int run(const ExplainCommand& command) {
   if (command.recorded) {
-    return cli::explain_recorded(*command.recorded, io::system_disk(), std::cout, std::cerr);
+    io::unblock_all_signals();  // one answer, no cleaning up: a signal may simply end it
+    MainLoop main;
+    return main.run_command(
+        cli::explain_recorded(*command.recorded, io::system_disk(), std::cout, std::cerr));
   }
   const Result<std::string> answer = ask_gateway(command);
   if (!answer) {

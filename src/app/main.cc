@@ -1,5 +1,4 @@
 // The program: reads the command line, runs one role, and tells a failure in one line.
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -36,12 +35,6 @@ int tell(const Result<void>& result) {
   return result ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-// Of a pipe: `| head` has seen enough, which is no fault to tell.
-bool reader_is_gone() {
-  pollfd out{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
-  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
-}
-
 struct Execute {
   int operator()(const app::ToldCommand& command) const { return tell(command); }
   int operator()(const auto& command) const { return tell(app::run(command)); }
@@ -65,7 +58,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   const int status = std::visit(Execute(), command);
   std::cout.flush();
   if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    if (!reader_is_gone()) {
+    if (!io::reader_is_gone(STDOUT_FILENO)) {  // `| head` has seen enough: no fault to tell
       std::fputs("tdn: the output could not be written; is the disk full?\n", stderr);
     }
     return status == EXIT_SUCCESS ? EXIT_FAILURE : status;

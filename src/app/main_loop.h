@@ -18,6 +18,10 @@ struct MainLoop {
   // blocked.
   [[nodiscard]] Result<void> run(io::Task<Result<void>> task, std::initializer_list<int> signals,
                                  std::function<void(int)> on_signal);
+  // The same of a command, which tells its failures itself: its exit status.
+  [[nodiscard]] int run_command(
+      io::Task<int> task, std::initializer_list<int> signals = {},
+      std::function<void(int)> on_signal = [](int) {});
 
   io::EpollPoller poller{system_clock()};
   io::Loop loop{system_clock(), poller};

@@ -56,11 +56,6 @@ struct Start {
   }
 };
 
-io::Task<Result<void>> keep_status(io::Task<int> task, int& status) {
-  status = co_await task;
-  co_return {};
-}
-
 // A state folder that holds an edge's books and no network is read by hand.
 std::optional<std::string> edge_alone(const OperatorCommand& command) {
   if (!std::holds_alternative<cli::UsageOptions>(command.what)) {
@@ -146,10 +141,7 @@ int run(const OperatorCommand& command) {
   MainLoop main;
   client::ControlClient control(main.network, *found);
   const Start start{control, screen, system_clock().wall()};
-  int status = 1;
-  const Result<void> done =
-      main.run(keep_status(std::visit(start, command.what), status), {}, [](int) {});
-  return done ? status : 1;
+  return main.run_command(std::visit(start, command.what));
 }
 
 }  // namespace tdn::app

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <ostream>
-#include <thread>
 #include <tuple>
 
 #include "codec/json_writer.h"
+#include "io/event.h"
 #include "requests/history.h"
 #include "requests/request_log.h"
 
@@ -218,30 +218,30 @@ int requests(const RequestsOptions& options, io::Disk& disk, std::ostream& out, 
   return 0;
 }
 
-int explain_recorded(const RecordedOptions& options, io::Disk& disk, std::ostream& out,
-                     std::ostream& err) {
+io::Task<int> explain_recorded(RecordedOptions options, io::Disk& disk, std::ostream& out,
+                               std::ostream& err) {
   // An edge writes its log a moment after the answer.
   constexpr int kLooks = 5;
-  constexpr auto kBetween = std::chrono::milliseconds(100);
+  constexpr Duration kBetween = std::chrono::milliseconds(100);
   for (int look = 0; look < kLooks; ++look) {
     if (look > 0) {
-      std::this_thread::sleep_for(kBetween);
+      co_await io::sleep_for(kBetween);
     }
     const Result<std::vector<History>> histories = read_all(disk, options.state);
     if (!histories) {
       err << "tdn explain: " << histories.error().detail() << "\n";
-      return 1;
+      co_return 1;
     }
     for (const History& history : *histories) {
       const Result<const Decided*> decided = find_attempt(history, options);
       if (!decided) {
         err << "tdn explain: " << decided.error().detail() << "\n";
-        return 1;
+        co_return 1;
       }
       if (*decided != nullptr) {
         const requests::Rerun rerun = requests::run_again(**decided);
         out << tell(history, **decided, rerun, options.format);
-        return rerun.same ? 0 : 1;
+        co_return rerun.same ? 0 : 1;
       }
     }
   }
@@ -249,7 +249,7 @@ int explain_recorded(const RecordedOptions& options, io::Disk& disk, std::ostrea
       "tdn explain: no decision about {} is in the request log of {}; the log keeps the last "
       "requests only, and drops entries under pressure\n",
       to_string(options.request.uid), options.state);
-  return 1;
+  co_return 1;
 }
 
 }  // namespace tdn::cli

@@ -10,6 +10,7 @@
 #include "base/uid.h"
 #include "cli/screen.h"
 #include "io/disk.h"
+#include "io/task.h"
 
 namespace tdn::cli {
 
@@ -31,7 +32,7 @@ struct RecordedOptions {
 };
 
 // Also 1 if deciding again gives another choice than was recorded.
-int explain_recorded(const RecordedOptions& options, io::Disk& disk, std::ostream& out,
-                     std::ostream& err);
+[[nodiscard]] io::Task<int> explain_recorded(RecordedOptions options, io::Disk& disk,
+                                             std::ostream& out, std::ostream& err);
 
 }  // namespace tdn::cli

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "io/memory_disk.h"
+#include "io/test_loop.h"
 #include "requests/request_log.h"
 #include "route/world_test.h"
 
@@ -64,9 +65,11 @@ class RequestsTest : public testing::Test {
     return requests(options, disk_, out_, err_);
   }
   int explain(std::uint8_t request, std::optional<std::uint32_t> attempt = std::nullopt) {
-    return explain_recorded({"net", id(request), attempt, Format::kTable}, disk_, out_, err_);
+    RecordedOptions options{"net", id(request), attempt, Format::kTable};
+    return loop_.run(explain_recorded(std::move(options), disk_, out_, err_));
   }
 
+  io::TestLoop loop_;
   io::MemoryDisk disk_;
   std::uint32_t chosen_ = 0;
   std::ostringstream out_;

@@ -1,5 +1,6 @@
 #include "io/signals.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -27,6 +28,11 @@ void block_signals(std::initializer_list<int> signals) {
   ::signal(SIGPIPE, SIG_IGN);
   const sigset_t set = set_of(signals);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+bool reader_is_gone(int fd) {
+  pollfd out{.fd = fd, .events = 0, .revents = 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 void unblock_all_signals() {

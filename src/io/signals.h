@@ -11,6 +11,8 @@ namespace tdn::io {
 
 // Also ignores SIGPIPE.
 void block_signals(std::initializer_list<int> signals);
+// What SIGPIPE would have told of a descriptor: nobody will read what is written there.
+[[nodiscard]] bool reader_is_gone(int fd);
 // In a child, before exec.
 void unblock_all_signals();
 

@@ -28,6 +28,7 @@ describe('files', () => {
     const second = tdn(['control', '--state', control.state, '--listen', '127.0.0.1:0']);
     expect(second.status).toBe(1);
     expect(second.stderr).toContain('control.db has another owner');
+    expect(tdn(['get', 'tenants', '--state', control.state])).toMatchObject({status: 0, stderr: 'there are no tenants\n'});
     expect((await control.process.end()).code).toBe(0);
   });
 
