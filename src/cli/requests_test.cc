@@ -64,16 +64,25 @@ class RequestsTest : public testing::Test {
     options.state = options.state.empty() ? "net" : options.state;
     return requests(options, disk_, out_, err_);
   }
-  int explain(std::uint8_t request, std::optional<std::uint32_t> attempt = std::nullopt) {
+  void begin_explain(std::uint8_t request, std::optional<std::uint32_t> attempt,
+                     std::optional<int>& status) {
     RecordedOptions options{"net", id(request), attempt, Format::kTable};
-    return loop_.run(explain_recorded(std::move(options), disk_, out_, err_));
+    loop_.group.spawn(
+        io::TestLoop::keep(explain_recorded(std::move(options), disk_, out_, err_), status));
+    loop_.settle();
+  }
+  int explain(std::uint8_t request, std::optional<std::uint32_t> attempt = std::nullopt) {
+    std::optional<int> status;
+    begin_explain(request, attempt, status);
+    loop_.advance(std::chrono::seconds(1));
+    return status.value_or(-1);
   }
 
-  io::TestLoop loop_;
   io::MemoryDisk disk_;
   std::uint32_t chosen_ = 0;
   std::ostringstream out_;
   std::ostringstream err_;
+  io::TestLoop loop_;
 };
 
 TEST_F(RequestsTest, ListsTheLastOfAllSitesOrOfOne) {
@@ -118,6 +127,16 @@ TEST_F(RequestsTest, WhatIsNotThereIsNamed) {
   err_.str("");
   EXPECT_EQ(explain(9), 1);
   EXPECT_THAT(err_.str(), HasSubstr("no decision about 00000000-0000-0000-0000-000000000009"));
+}
+
+TEST_F(RequestsTest, AnEntryThatIsWrittenAMomentLaterIsFound) {
+  write("net/requests", "berlin", 1);
+  std::optional<int> status;
+  begin_explain(2, std::nullopt, status);
+  EXPECT_FALSE(status.has_value());
+  write("net/requests", "berlin", 2);
+  loop_.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(status, 0) << err_.str();
 }
 
 }  // namespace

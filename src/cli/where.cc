@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codec/tree.h"
+#include "local/breaker.h"
 #include "local/files.h"
 #include "local/manifests.h"
 
@@ -44,11 +45,18 @@ Result<Secret> read_token(const std::string& path) {
   return Secret(std::move(text));
 }
 
-// It had started and is gone: with the network, or alone.
-std::string killed_or_ended(const std::string& state, const std::string& start) {
-  return fmt::format(
-      "start it with {}, or with `tdn chaos heal control --state {}` if that is what killed it",
-      start, state);
+// What to do about a control that is away. Below a `tdn up` that runs it comes back by itself,
+// unless it was killed on purpose.
+std::string remedy_for(const std::string& state, bool alone) {
+  if (alone) {
+    return fmt::format("start it with `tdn control --state {}`", state);
+  }
+  if (exists(local::chaos_file(state))) {
+    return fmt::format(
+        "`tdn chaos heal control --state {}` starts it if that killed it; otherwise `tdn up` will",
+        state);
+  }
+  return fmt::format("start it with `tdn up --state {}`", state);
 }
 
 Result<client::Control> control_of_state(const std::string& state) {
@@ -59,19 +67,15 @@ Result<client::Control> control_of_state(const std::string& state) {
                             "where it is by --state, --control or --context",
                             state, state));
   }
-  const std::string start = folder == state ? fmt::format("`tdn control --state {}`", state)
-                                            : fmt::format("`tdn up --state {}`", state);
+  const std::string remedy = remedy_for(state, folder == state);
   const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReadyFile));
   if (!ready) {
-    return fail(Code::kUnavailable,
-                fmt::format("control is not running in {}: start it with {}", state, start));
+    return fail(Code::kUnavailable, fmt::format("control is not running in {}: {}", state, remedy));
   }
   TDN_TRY(const Node report, codec::yaml::from_json(*ready));
   TDN_TRY(Secret token, read_token(fmt::format("{}/{}", folder, kToken)));
   return client::Control{
-      .url = std::string(text_at(report, "control")),
-      .token = std::move(token),
-      .remedy = folder == state ? "start it with " + start : killed_or_ended(state, start)};
+      .url = std::string(text_at(report, "control")), .token = std::move(token), .remedy = remedy};
 }
 
 Result<client::Control> control_at(const std::string& url, const std::string& token_file,

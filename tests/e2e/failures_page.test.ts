@@ -93,7 +93,7 @@ test('symptoms are what the page says they look like', async () => {
   // Control is away: its commands say so, and everybody is served.
   expect(type('tdn chaos kill control').status).toBe(0);
   const alone = type('tdn get sites');
-  expect([alone.status, alone.output]).toEqual([1, expect.stringMatching(/control is not running.*`tdn chaos heal control/)]);
+  expect([alone.status, alone.output]).toEqual([1, expect.stringMatching(/control is not running in .*: `tdn chaos heal control --state/)]);
   expect(type(told)).toMatchObject({status: 0, output: expect.stringMatching(/frankfurt/)});
   expect((await ask()).status).toBe(200);
   expect(type('tdn chaos heal').status).toBe(0);
