@@ -66,7 +66,7 @@ stage_lint() {
   checked tidy-self "tests of tools/tidy.py" python3 "$ROOT/tools/tidy_test.py" || failed=1
   TAIL=60 checked tidy-rules "house rules" python3 "$ROOT/tools/tidy.py" || failed=1
   sed -n 's/^report: /    /p' "$LOGS/tidy-rules.log" >&2
-  mapfile -t scripts < <(git -C "$ROOT" ls-files -co --exclude-standard scripts .ci | while read -r file; do
+  mapfile -t scripts < <(git -C "$ROOT" ls-files -co --exclude-standard scripts .ci bench | while read -r file; do
     if head -n 3 "$ROOT/$file" | grep -qE '^#!.*\b(ba)?sh|shellcheck shell='; then echo "$ROOT/$file"; fi
   done)
   checked shellcheck "shellcheck over ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}" || failed=1

@@ -98,8 +98,7 @@ io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef&
   const std::size_t most = found ? static_cast<std::size_t>(ref.bytes) : kMostRefusal;
   Result<std::string> body = co_await read_all(opened.exchange, most);
   if (!body) {
-    co_return fail(Code::kUnavailable,
-                   fmt::format("control broke off in the middle of section `{}`", ref.name));
+    co_return fail(body.error().with(fmt::format("section `{}` from control", ref.name)));
   }
   if (!found) {
     co_return fail(Code::kUnavailable,

@@ -171,8 +171,9 @@ Declared declare_control(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "control", "Run the control plane: the catalogue of a network, and its books");
   app->footer(
-      R"help(The state folder holds control.db, the key that signs snapshots, the operators' token (operator-token)
-and the edges' hashed secrets (nodes.json, read again on SIGHUP). All are made at the first start but the last.
+      R"help(The state folder holds control.db, the key that signs snapshots, the operators' token (operator-token),
+where it serves (ready.json) and the edges' hashed secrets (nodes.json, read again on SIGHUP). All are made at the first
+start but the last.
 SIGTERM stops: what waits for edges gets 5 s.
 
 Examples:

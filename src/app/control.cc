@@ -8,7 +8,6 @@
 #include "app/main_loop.h"
 #include "app/roles.h"
 #include "base/log.h"
-#include "cli/where.h"
 #include "codec/base64.h"
 #include "control/service.h"
 #include "control/state_folder.h"
@@ -84,8 +83,7 @@ class ControlRole {
                                       .control_key = control_key_,
                                       .pid = ::getpid()};
     log_info("app", "serving", {{"control", report.control}, {"controlKey", control_key_}});
-    // In the state folder always: operators' commands find control there.
-    const std::string own = folder_.file(std::string(cli::kReadyFile));
+    const std::string own = folder_.file(std::string(local::kControlReadyFile));
     write_report(own, report);
     if (!command_.ready_file.empty() && command_.ready_file != own) {
       write_report(command_.ready_file, report);

@@ -32,11 +32,6 @@ Result<Secret> key_for(const std::string& state) {
   return Secret(*std::move(text));
 }
 
-io::Task<Result<void>> keep_status(cli::Demo& demo, int& status) {
-  status = co_await demo.run();
-  co_return {};
-}
-
 }  // namespace
 
 int run(const DemoCommand& command) {
@@ -56,10 +51,7 @@ int run(const DemoCommand& command) {
   MainLoop main;
   client::ControlClient control(main.network, *found);
   cli::Demo demo(main.loop, main.network, control, *key, std::move(options), screen);
-  int status = EXIT_FAILURE;
-  const Result<void> done =
-      main.run(keep_status(demo, status), {SIGINT, SIGTERM}, [&demo](int) { demo.stop(); });
-  return done ? status : EXIT_FAILURE;
+  return main.run_command(demo.run(), {SIGINT, SIGTERM}, [&demo](int) { demo.stop(); });
 }
 
 }  // namespace tdn::app

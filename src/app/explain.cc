@@ -70,6 +70,15 @@ io::Task<Result<void>> find_gateway(io::Network& network, client::Control where,
   co_return Result<void>{};
 }
 
+Result<std::string> ask_control_for_gateway(const ExplainCommand& command) {
+  TDN_TRY(client::Control where, cli::find_control({.state = command.state}, {}));
+  MainLoop main;
+  std::string gateway;
+  TDN_TRY_VOID(
+      main.run(find_gateway(main.network, std::move(where), command, &gateway), {}, [](int) {}));
+  return gateway;
+}
+
 // Of an edge alone nothing is written down: it is where it listens by default.
 Result<std::string> gateway_for(const ExplainCommand& command) {
   if (!command.gateway.empty()) {
@@ -78,15 +87,12 @@ Result<std::string> gateway_for(const ExplainCommand& command) {
   if (!cli::is_network(command.state)) {
     return "http://127.0.0.1:8080";
   }
-  Result<client::Control> where = cli::find_control({.state = command.state}, {});
-  if (!where) {
-    const std::string written = cli::written_gateway(command.state, command.site);
-    return written.empty() ? Result<std::string>(fail(where.error())) : written;
+  Result<std::string> gateway = ask_control_for_gateway(command);
+  if (!gateway && gateway.error().code() == Code::kUnavailable) {
+    if (std::string written = cli::written_gateway(command.state, command.site); !written.empty()) {
+      return written;
+    }
   }
-  MainLoop main;
-  std::string gateway;
-  TDN_TRY_VOID(
-      main.run(find_gateway(main.network, *std::move(where), command, &gateway), {}, [](int) {}));
   return gateway;
 }
 

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <istream>
 #include <iterator>
 #include <ostream>
-#include <tuple>
 
 #include "cli/table.h"
 #include "codec/tree.h"

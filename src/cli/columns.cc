@@ -60,18 +60,10 @@ const client::EndpointView* this_endpoint(const Node& object, const Context& con
   return site == nullptr ? nullptr : site->find(text_at(object, "metadata.name"));
 }
 
-// As the manifest says, but for what nobody hears of.
 Cell state_of(const Node& object, const Context& context) {
-  const std::string_view wanted = text_at(object, "spec.state");
   const client::SiteView* site = this_site(object, context);
-  if (site != nullptr && site->quarantined) {
-    return {"quarantined", Colour::kBad};
-  }
-  if (site == nullptr || site->connected) {
-    return health_cell(wanted.empty() ? "active" : wanted);
-  }
-  const bool active = wanted.empty() || wanted == "active";
-  return {active ? "away" : fmt::format("{}, away", wanted), Colour::kBad};
+  const std::string_view wanted = text_at(object, "spec.state");
+  return site != nullptr ? site_cell(*site) : health_cell(wanted.empty() ? "active" : wanted);
 }
 
 constexpr ColumnSpec kName{"NAME", false, Align::kLeft, name};
@@ -229,6 +221,16 @@ std::string short_age(WallTime from, WallTime now) {
   }
   return seconds < 2 * kDay ? fmt::format("{}h", seconds / kHour)
                             : fmt::format("{}d", seconds / kDay);
+}
+
+Cell site_cell(const client::SiteView& site) {
+  if (site.quarantined) {
+    return {"quarantined", Colour::kBad};
+  }
+  if (site.connected) {
+    return health_cell(site.state);
+  }
+  return {site.state == "active" ? "away" : site.state + ", away", Colour::kBad};
 }
 
 Cell health_cell(std::string_view health) {

@@ -32,5 +32,7 @@ struct ColumnSpec {
 
 // Up is good, down is bad; also for states of sites.
 [[nodiscard]] Cell health_cell(std::string_view health);
+// "active"; "away" and "quarantined" come before what was written down.
+[[nodiscard]] Cell site_cell(const client::SiteView& site);
 
 }  // namespace tdn::cli

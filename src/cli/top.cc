@@ -19,13 +19,6 @@ using codec::yaml::Node;
 
 constexpr std::size_t kHeadLines = 3;  // sums, a blank, the titles
 
-Cell state_cell(const SiteView& site) {
-  if (site.quarantined) {
-    return {"quarantined", Colour::kBad};
-  }
-  return site.connected ? health_cell(site.state) : Cell("away", Colour::kBad);
-}
-
 std::string milliseconds(std::optional<std::uint64_t> ms) {
   if (!ms) {
     return {};
@@ -41,12 +34,12 @@ Cell count_cell(std::uint64_t count, Colour colour = Colour::kPlain) {
 void add_rows(Table& table, const SiteView& site, WallTime now) {
   const Cell synced = site.last_sync ? Cell(short_age(*site.last_sync, now)) : Cell();
   if (site.endpoints.empty()) {
-    table.row({site.name, state_cell(site), synced, "", "", "", "", "", ""});
+    table.row({site.name, site_cell(site), synced, "", "", "", "", "", ""});
     return;
   }
   bool first = true;
   for (const EndpointView& endpoint : site.endpoints) {
-    table.row({first ? Cell(site.name) : Cell(" "), first ? state_cell(site) : Cell(" "),
+    table.row({first ? Cell(site.name) : Cell(" "), first ? site_cell(site) : Cell(" "),
                first ? synced : Cell(" "), endpoint.name, health_cell(endpoint.health),
                count_cell(endpoint.running), count_cell(endpoint.waiting, Colour::kWarning),
                count_cell(endpoint.tokens_per_second), milliseconds(endpoint.ttft_ms)});

@@ -48,6 +48,17 @@ TEST(Top, ShowsSumsAndALineForEachEndpoint) {
             "paris      away         -  -            -         -     -         -      -\n");
 }
 
+TEST(Top, AQuarantinedSiteIsShownAsThat) {
+  std::string text = kNetwork;
+  const std::string state = R"("connected":true,)";
+  text.replace(text.find(state), state.size(), state + R"("quarantine":"epoch 1 has two logs",)");
+  EXPECT_THAT(render_top(*client::read_network(*codec::yaml::from_json(text)), kNow, {}, false),
+              testing::HasSubstr("frankfurt  quarantined"));
+  text.replace(text.find(R"("epoch 1 has two logs")"), 22, "null");
+  EXPECT_THAT(render_top(*client::read_network(*codec::yaml::from_json(text)), kNow, {}, false),
+              testing::HasSubstr("frankfurt  active"));
+}
+
 TEST(Top, FitsWhateverWindowThereIs) {
   client::NetworkView network = view();
   for (int i = 0; i < 40; ++i) {

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "codec/tree.h"
 #include "local/breaker.h"
 #include "local/files.h"
-#include "local/manifests.h"
+#include "local/reports.h"
 
 namespace tdn::cli {
 namespace {
@@ -68,7 +69,8 @@ Result<client::Control> control_of_state(const std::string& state) {
                             state, state));
   }
   const std::string remedy = remedy_for(state, folder == state);
-  const Result<std::string> ready = local::read_text(fmt::format("{}/{}", folder, kReadyFile));
+  const Result<std::string> ready =
+      local::read_text(fmt::format("{}/{}", folder, local::kControlReadyFile));
   if (!ready) {
     return fail(Code::kUnavailable, fmt::format("control is not running in {}: {}", state, remedy));
   }
@@ -146,6 +148,24 @@ Result<std::optional<Context>> find_context(const std::string& asked, const std:
                                           wanted, known.empty() ? "none" : known));
 }
 
+// As `tdn up` put them in at its start.
+Result<std::vector<Node>> written_sites(const std::string& state) {
+  const std::string file = state + "/manifests/sites.yaml";
+  TDN_TRY(const std::string text, local::read_text(file));
+  return codec::yaml::parse(text, file);
+}
+
+// That of `site`, or of the first that has one; empty if there is none.
+std::string gateway_among(std::span<const Node> sites, std::string_view site) {
+  for (const Node& one : sites) {
+    const std::string_view gateway = text_at(one, "spec.gateway");
+    if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
+      return std::string(gateway);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string default_contexts_file(const char* xdg_config_home, const char* home) {
@@ -187,49 +207,25 @@ Result<client::Control> find_control(const Where& where, const WhereDefaults& de
 }
 
 std::string written_gateway(const std::string& state, std::string_view site) {
-  const std::string file = state + "/manifests/sites.yaml";
-  const Result<std::string> text = local::read_text(file);
-  const Result<std::vector<Node>> documents =
-      text ? codec::yaml::parse(*text, file) : Result<std::vector<Node>>(std::vector<Node>());
-  if (!documents) {
-    return {};
-  }
-  for (const Node& one : *documents) {
-    const std::string_view gateway = text_at(one, "spec.gateway");
-    if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
-      return std::string(gateway);
-    }
-  }
-  return {};
+  const Result<std::vector<Node>> sites = written_sites(state);
+  return sites ? gateway_among(*sites, site) : std::string();
 }
 
 io::Task<Result<std::string>> find_gateway(client::ControlClient& control, std::string state,
                                            std::string site) {
   if (site.empty()) {
-    const Result<std::string> written = local::read_text(state + "/manifests/sites.yaml");
-    const std::vector<std::string> names =
-        written ? local::sites_in(*written) : std::vector<std::string>();
-    site = names.empty() ? "" : names.front();
+    const Result<std::vector<Node>> written = written_sites(state);
+    site = written && !written->empty() ? text_at(written->front(), "metadata.name") : "";
   }
-  const Result<Node> sites = co_await control.get("/api/v1/sites");
-  if (!sites) {
-    std::string written = written_gateway(state, site);
-    if (sites.error().code() == Code::kUnavailable && !written.empty()) {
-      co_return written;
-    }
-    co_return fail(sites.error());
+  TDN_CO_TRY(const Node sites, co_await control.get("/api/v1/sites"));
+  const Node* const items = sites.find("items");
+  std::string gateway = items == nullptr ? std::string() : gateway_among(items->items, site);
+  if (gateway.empty()) {
+    co_return fail(Code::kMissing,
+                   fmt::format("{} of this network says where its gateway is; see `tdn get sites`",
+                               site.empty() ? "no site" : "no site " + site));
   }
-  if (const Node* const items = sites->find("items")) {
-    for (const Node& one : items->items) {
-      const std::string_view gateway = text_at(one, "spec.gateway");
-      if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
-        co_return std::string(gateway);
-      }
-    }
-  }
-  co_return fail(Code::kMissing,
-                 fmt::format("{} of this network says where its gateway is; see `tdn get sites`",
-                             site.empty() ? "no site" : "no site " + site));
+  co_return gateway;
 }
 
 }  // namespace tdn::cli

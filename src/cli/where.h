@@ -19,9 +19,6 @@ struct Where {
 };
 
 // What of the environment decides the rest.
-// In control's state folder, and always written there.
-inline constexpr std::string_view kReadyFile = "ready.json";
-
 struct WhereDefaults {
   std::string state;          // of `tdn up`
   std::string contexts_file;  // "~/.config/tdn/contexts.yaml"; need not exist
@@ -44,11 +41,10 @@ struct WhereDefaults {
 
 // The URL of a gateway of the network: that of `site`, or of the first site of the state folder if
 // `site` is empty. kMissing if there is no such site, or it has no gateway.
-// Of a site (empty: the first) of a network of `tdn up`, as written down at its start; empty if it
-// is not. For when control is away: gateways go on without it.
-[[nodiscard]] std::string written_gateway(const std::string& state, std::string_view site);
-
 [[nodiscard]] io::Task<Result<std::string>> find_gateway(client::ControlClient& control,
                                                          std::string state, std::string site);
+// The same as `tdn up` wrote it down at its start, empty if it did not: for when control is away,
+// which gateways are not.
+[[nodiscard]] std::string written_gateway(const std::string& state, std::string_view site);
 
 }  // namespace tdn::cli

@@ -261,7 +261,7 @@ Result<std::vector<domain::ObjectName>> parse_delete(std::string_view text) {
       if (json.named(*key, "objects") && json.enter_array()) {
         while (json.next_element() && good) {
           read_object_name(json, objects, good);
-          good = good && objects.size() <= ApplyRequest::kMostSources;
+          good = good && objects.size() <= kMostDeleted;
         }
       } else {
         json.skip();
@@ -270,7 +270,7 @@ Result<std::vector<domain::ObjectName>> parse_delete(std::string_view text) {
   }
   const Result<void> whole = good ? json.finish() : Result<void>();
   if (!whole || !good || objects.empty()) {
-    return fail(malformed(R"({"objects":[{"kind":"Tenant","name":"…"}]})", whole));
+    return fail(malformed(R"({"objects":[{"kind":"Tenant","name":"…"}]} of at most 1,000)", whole));
   }
   return objects;
 }

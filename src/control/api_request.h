@@ -58,7 +58,8 @@ struct ApplyRequest {
 
 // Errors are Code::kInvalidRequest.
 [[nodiscard]] Result<ApplyRequest> parse_apply(std::string_view json);
-// At least one, at most `ApplyRequest::kMostSources`.
+// At least one, at most `kMostDeleted`: what refers to each of them is looked for among everything.
+inline constexpr std::size_t kMostDeleted = 1'000;
 [[nodiscard]] Result<std::vector<domain::ObjectName>> parse_delete(std::string_view json);
 // The id of the secret to revoke; empty for all.
 [[nodiscard]] Result<std::string> parse_revoke(std::string_view json);

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                apply->sources.size() <= control::ApplyRequest::kMostSources);
   }
   if (const auto objects = control::parse_delete(text)) {
-    TDN_ASSERT(!objects->empty() && objects->size() <= control::ApplyRequest::kMostSources);
+    TDN_ASSERT(!objects->empty() && objects->size() <= control::kMostDeleted);
   }
   if (const auto query = control::parse_usage_query(text)) {
     TDN_ASSERT(!query->by.empty() &&

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <tuple>
 
 #include "base/assert.h"
@@ -368,7 +369,7 @@ Result<std::vector<Outcome>> Catalogue::check_removal(std::span<const ObjectName
       outcomes.push_back({object, Action::kMissing});
       continue;
     }
-    outcomes.push_back({object, Action::kDeleted, identity->uid, 0});
+    outcomes.push_back({object, Action::kDeleted, identity->uid});
     std::vector<ObjectName> users = users_of(manifests_, object, kMostShown + 1 + all.size());
     std::erase_if(users, [&](const ObjectName& user) { return all.contains(user); });
     if (users.empty()) {
@@ -386,22 +387,29 @@ Result<std::vector<Outcome>> Catalogue::check_removal(std::span<const ObjectName
   if (!faults.empty()) {
     return fail(Code::kInUse, std::move(faults));
   }
+  std::ranges::reverse(outcomes);  // for people: whatever refers stands before what it refers to
   return outcomes;
 }
 
-Result<void> Catalogue::remove(store::Transaction& transaction, const ObjectName& object,
+Result<void> Catalogue::remove(store::Transaction& transaction, std::vector<Outcome>& plan,
                                const Change& change, Dirty& dirty) {
-  const std::string kind_name(domain::to_string(object.kind));
-  soil(dirty, object.kind, identities_.find(kind_name, object.name)->uid);
-  for_each_list(manifests_, [&](Kind kind, auto& list) {
-    if (kind == object.kind) {
-      const auto at = domain::place_of(list, object.name);
-      TDN_ASSERT(at != list.end() && at->metadata.name == object.name);
-      disclaim(*at);
-      list.erase(at);
+  for (Outcome& outcome : plan) {
+    const ObjectName& object = outcome.object;
+    if (outcome.action != Action::kDeleted) {
+      continue;
     }
-  });
-  TDN_TRY_VOID(forget(transaction, kind_name, object.name));
+    outcome.resource_version = change.version;
+    soil(dirty, object.kind, outcome.uid);
+    for_each_list(manifests_, [&](Kind kind, auto& list) {
+      if (kind == object.kind) {
+        const auto at = domain::place_of(list, object.name);
+        TDN_ASSERT(at != list.end() && at->metadata.name == object.name);
+        disclaim(*at);
+        list.erase(at);
+      }
+    });
+    TDN_TRY_VOID(forget(transaction, std::string(domain::to_string(object.kind)), object.name));
+  }
   return revise_common(transaction, change, dirty);
 }
 

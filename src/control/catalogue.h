@@ -69,7 +69,8 @@ class Catalogue final : public domain::Existing {
   // which names what refers to one of them and is not among them, one object per line.
   [[nodiscard]] Result<std::vector<Outcome>> check_removal(
       std::span<const ObjectName> objects) const;
-  [[nodiscard]] Result<void> remove(store::Transaction& transaction, const ObjectName& object,
+  // Those of the plan that are there, and completes it with their versions.
+  [[nodiscard]] Result<void> remove(store::Transaction& transaction, std::vector<Outcome>& plan,
                                     const Change& change, Dirty& dirty);
 
   [[nodiscard]] const domain::Manifests& manifests() const { return manifests_; }

@@ -121,21 +121,15 @@ Result<Changed> Core::apply_manifests(Transaction& transaction, Manifests manife
 Result<Changed> Core::remove(Transaction& transaction, std::span<const ObjectName> objects) {
   Changed changed;
   TDN_TRY(changed.results, catalogue_.check_removal(objects));
-  const auto there = [](const Outcome& outcome) { return outcome.action == Action::kDeleted; };
-  if (std::ranges::none_of(changed.results, there)) {
+  if (std::ranges::all_of(changed.results, [](const Outcome& outcome) {
+        return outcome.action == Action::kMissing;
+      })) {
     return fail(catalogue_.missing(objects.front()));
   }
   const Change change = next_change();
   Dirty dirty;
   changed.published = true;
-  // Kinds stand in the order of what refers to what: whoever refers goes first.
-  std::ranges::sort(changed.results, std::greater<>(), [](const Outcome& o) { return o.object; });
-  for (Outcome& outcome : changed.results) {
-    if (there(outcome)) {
-      outcome.resource_version = change.version;
-      TDN_TRY_VOID(catalogue_.remove(transaction, outcome.object, change, dirty));
-    }
-  }
+  TDN_TRY_VOID(catalogue_.remove(transaction, changed.results, change, dirty));
   TDN_TRY_VOID(publish(transaction, change, dirty));
   changed.snapshot = snapshot_;
   return changed;
@@ -189,14 +183,14 @@ Result<Changed> Core::revoke(Transaction& transaction, const std::string& key,
         }
         return goes;
       });
-  if (revoked.size() > kRemembered) {
-    revoked.erase(revoked.begin(), revoked.end() - kRemembered);
-  }
   if (removed == 0 && !id.empty()) {
     return fail(Code::kNotFound,
                 fmt::format("Key `{}` has no live secret `{}`; get it to see those "
                             "it has",
                             key, id.substr(0, 40)));
+  }
+  if (revoked.size() > kRemembered) {
+    revoked.erase(revoked.begin(), revoked.end() - kRemembered);
   }
   Manifests manifests;
   manifests.keys.push_back(std::move(object));

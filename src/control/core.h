@@ -95,7 +95,7 @@ class Core {
 
   [[nodiscard]] Result<Changed> apply(store::Transaction& transaction,
                                       std::span<const domain::Source> sources, bool dry_run);
-  // All or none; what is not there is passed over, unless nothing of it is (kMissing).
+  // All or none; what is not there is passed over, unless nothing of it is (kNotFound).
   [[nodiscard]] Result<Changed> remove(store::Transaction& transaction,
                                        std::span<const ObjectName> objects);
   // Makes the Key if its project exists.

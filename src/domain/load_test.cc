@@ -127,6 +127,8 @@ TEST(Manifests, RefusesFieldsWithoutEffectOnlyIfSet) {
               HasSubstr("`opnai` is none of tdn, openai, llamacpp, vllm, sglang; did you mean"));
   EXPECT_THAT(error_of(example_with("gateway: http://127.0.0.1:8080", "gateway: https://a")),
               HasSubstr("https is not built yet"));
+  EXPECT_THAT(error_of(example_with("objective: balanced", "revoked: [jhvry0xfy6]")),
+              HasSubstr("spec.secrets[0].id: was revoked"));
   EXPECT_THAT(error_of(document("Tenant", "t", "{budget: {amount: 5}}")),
               HasSubstr("spec.budget: has no effect yet"));
 }

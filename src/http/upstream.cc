@@ -222,8 +222,7 @@ io::Task<Result<Exchange::Piece>> Exchange::receive_body() {
     }
     if ((*arrived)->empty()) {
       if (!decoder_.end()) {
-        co_return fail(
-            lost({Code::kUpstreamError, "the engine broke off in the middle of its answer"}));
+        co_return fail(lost({Code::kUpstreamError, "the answer broke off in its middle"}));
       }
       keep_alive_ = false;
       complete_ = true;

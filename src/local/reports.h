@@ -20,7 +20,8 @@ struct EdgeReport {
   int pid = 0;
 };
 
-// `tdn control --ready-file`.
+// `tdn control --ready-file`, and always in its state folder: operators' commands look there.
+inline constexpr std::string_view kControlReadyFile = "ready.json";
 struct ControlReport {
   std::string control;
   std::string control_key;  // base64: what snapshots are verified with

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "meter/usage_report.h"
+
 namespace tdn::meter {
 namespace {
 
@@ -50,6 +52,21 @@ TEST(Summary, CountsEveryEndOfWhatWasBoughtAndNothingSold) {
   ASSERT_EQ(summary.rows().size(), 1U);
   EXPECT_EQ(summary.rows().begin()->second.requests, 2U);
   EXPECT_EQ(summary.rows().begin()->second.tokens.output, 3U);
+}
+
+TEST(Summary, WhatWasMadeAgainUnderANameIsOneLineOfAReport) {
+  Summary summary({Dimension::kModel});
+  summary.add(record(1, 7, 5));
+  summary.add(record(1, 8, 6));  // deleted, and made again
+  summary.add(record(1, 9, 100));
+  const UsageReport report = make_report(summary, [](std::string_view, const Uid& model) {
+    return std::string(model == uid(9) ? "other" : "again");
+  });
+  ASSERT_EQ(report.lines.size(), 2U);
+  EXPECT_EQ(report.lines[0].by, std::vector<std::string>{"again"});
+  EXPECT_EQ(report.lines[0].row.requests, 2U);
+  EXPECT_EQ(report.lines[0].row.tokens.output, 11U);
+  EXPECT_EQ(report.lines[0].row.amount, 11'000);
 }
 
 TEST(Summary, NeverAddsCurrenciesTogether) {
