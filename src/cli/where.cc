@@ -148,22 +148,26 @@ Result<std::optional<Context>> find_context(const std::string& asked, const std:
                                           wanted, known.empty() ? "none" : known));
 }
 
-// As `tdn up` put them in at its start.
+// The file in which `tdn up` puts them in at its start; other kinds are among them.
 Result<std::vector<Node>> written_sites(const std::string& state) {
   const std::string file = state + "/manifests/sites.yaml";
   TDN_TRY(const std::string text, local::read_text(file));
   return codec::yaml::parse(text, file);
 }
 
-// That of `site`, or of the first that has one; empty if there is none.
-std::string gateway_among(std::span<const Node> sites, std::string_view site) {
+// `site`, or the first, if it says where its gateway is; else null.
+const Node* find_with_gateway(std::span<const Node> sites, std::string_view site) {
   for (const Node& one : sites) {
-    const std::string_view gateway = text_at(one, "spec.gateway");
-    if ((site.empty() || text_at(one, "metadata.name") == site) && !gateway.empty()) {
-      return std::string(gateway);
+    if ((site.empty() || text_at(one, "metadata.name") == site) &&
+        !text_at(one, "spec.gateway").empty()) {
+      return &one;
     }
   }
-  return {};
+  return nullptr;
+}
+
+std::string text_of(const Node* site, std::string_view path) {
+  return site == nullptr ? std::string() : std::string(text_at(*site, path));
 }
 
 }  // namespace
@@ -208,18 +212,19 @@ Result<client::Control> find_control(const Where& where, const WhereDefaults& de
 
 std::string written_gateway(const std::string& state, std::string_view site) {
   const Result<std::vector<Node>> sites = written_sites(state);
-  return sites ? gateway_among(*sites, site) : std::string();
+  return sites ? text_of(find_with_gateway(*sites, site), "spec.gateway") : std::string();
 }
 
 io::Task<Result<std::string>> find_gateway(client::ControlClient& control, std::string state,
                                            std::string site) {
   if (site.empty()) {
     const Result<std::vector<Node>> written = written_sites(state);
-    site = written && !written->empty() ? text_at(written->front(), "metadata.name") : "";
+    site = written ? text_of(find_with_gateway(*written, ""), "metadata.name") : "";
   }
   TDN_CO_TRY(const Node sites, co_await control.get("/api/v1/sites"));
   const Node* const items = sites.find("items");
-  std::string gateway = items == nullptr ? std::string() : gateway_among(items->items, site);
+  std::string gateway =
+      items == nullptr ? "" : text_of(find_with_gateway(items->items, site), "spec.gateway");
   if (gateway.empty()) {
     co_return fail(Code::kMissing,
                    fmt::format("{} of this network says where its gateway is; see `tdn get sites`",

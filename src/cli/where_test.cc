@@ -64,6 +64,19 @@ TEST_F(WhereTest, WhatDoesNotRunIsToldWithHowToStartIt) {
   EXPECT_THAT(control->remedy, HasSubstr("`tdn chaos heal control --state "));
 }
 
+TEST_F(WhereTest, AGatewayIsThatOfTheSiteOrOfTheFirstAmongWhatElseWasWrittenDown) {
+  EXPECT_EQ(written_gateway(defaults.state, ""), "") << "`tdn up` never ran there";
+  write("state/manifests/sites.yaml",
+        "{kind: Zone, metadata: {name: eu}, spec: {}}\n"
+        "---\n{kind: Site, metadata: {name: dark}, spec: {}}\n"
+        "---\n{kind: Site, metadata: {name: oslo}, spec: {gateway: \"http://127.0.0.1:1\"}}\n"
+        "---\n{kind: Site, metadata: {name: bern}, spec: {gateway: \"http://127.0.0.1:2\"}}\n");
+  EXPECT_EQ(written_gateway(defaults.state, ""), "http://127.0.0.1:1");
+  EXPECT_EQ(written_gateway(defaults.state, "bern"), "http://127.0.0.1:2");
+  EXPECT_EQ(written_gateway(defaults.state, "dark"), "");
+  EXPECT_EQ(written_gateway(defaults.state, "eu"), "");
+}
+
 TEST_F(WhereTest, AnAddressNeedsItsToken) {
   const std::string token = write("token", "abc\n");
   const auto control =

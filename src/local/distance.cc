@@ -15,14 +15,13 @@ io::Address loopback(std::uint16_t port) {
 }  // namespace
 
 wan::Config plan_links(const scenario::Scenario& scenario, const PortPlan& ports,
-                       std::string token_file, const wan::WanReport* last) {
+                       std::string token_file) {
   wan::Config config{.control = wan::any_port(), .token_file = std::move(token_file), .links = {}};
   const auto add = [&](const std::string& from, const scenario::Place& here, std::string_view to,
                        const scenario::Place& there, std::uint16_t port) {
-    const auto before = last == nullptr ? std::nullopt : link_address(*last, from, to);
     config.links.push_back({.from = from,
                             .to = std::string(to),
-                            .listen = before.value_or(wan::any_port()),
+                            .listen = wan::any_port(),
                             .target = loopback(port),
                             .rtt = scenario.rtt(here, there),
                             .jitter = scenario.jitter,

@@ -15,10 +15,10 @@
 
 namespace tdn::local {
 
-// City to site, site to site, site to control, each with its round trip. Links that `last` tells of
-// listen where they did.
+// City to site, site to site, site to control, each with its round trip; where each listens is left
+// open.
 [[nodiscard]] wan::Config plan_links(const scenario::Scenario& scenario, const PortPlan& ports,
-                                     std::string token_file, const wan::WanReport* last);
+                                     std::string token_file);
 
 // Where clients of each city enter each site, the nearest first.
 [[nodiscard]] std::vector<CityReport> city_reports(const scenario::Scenario& scenario,

@@ -216,14 +216,4 @@ std::vector<ObjectLabel> objects_in(std::string_view yaml) {
   return objects;
 }
 
-std::vector<std::string> sites_in(std::string_view yaml) {
-  std::vector<std::string> names;
-  for (ObjectLabel& object : objects_in(yaml)) {
-    if (object.kind == "Site") {
-      names.push_back(std::move(object.name));
-    }
-  }
-  return names;
-}
-
 }  // namespace tdn::local

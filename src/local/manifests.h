@@ -53,8 +53,6 @@ struct ObjectLabel {
   bool operator==(const ObjectLabel&) const = default;
 };
 [[nodiscard]] std::vector<ObjectLabel> objects_in(std::string_view yaml);
-// The names of the sites among them.
-[[nodiscard]] std::vector<std::string> sites_in(std::string_view yaml);
 // The endpoint that a site has in such manifests.
 [[nodiscard]] std::string endpoint_of(std::string_view site);
 

@@ -54,12 +54,6 @@ Supervisor::Kept* Supervisor::find(std::string_view name) const {
   return nullptr;
 }
 
-void Supervisor::set_words(std::string_view name, std::vector<std::string> words) {
-  if (Kept* kept = find(name)) {
-    kept->spec.command.words = std::move(words);
-  }
-}
-
 int Supervisor::pid(std::string_view name) const {
   const Kept* kept = find(name);
   return kept != nullptr && kept->child ? kept->child->pid() : 0;
@@ -161,7 +155,7 @@ io::Task<> Supervisor::watch(Kept& kept) {
 bool Supervisor::report_end(Kept& kept, const Result<Exit>& end, const std::string& last_words) {
   if (kept.stopping) {
     const Exit exit = end.value_or(kStopped);
-    const bool as_asked = exit == kStopped || exit.number == SIGTERM || kept.killed;
+    const bool as_asked = exit == kStopped || exit.number == SIGTERM || kept.killed || kept.held;
     if (!as_asked) {
       events_.on_failed(kept.spec,
                         Error(Code::kInternalError,

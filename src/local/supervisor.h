@@ -66,8 +66,6 @@ class Supervisor {
 
   // Names are unique. Not after `stop`.
   void start(ChildSpec spec);
-  // What to run from the next start on.
-  void set_words(std::string_view name, std::vector<std::string> words);
   // The process of that name, 0 while none runs.
   [[nodiscard]] int pid(std::string_view name) const;
 

@@ -16,14 +16,6 @@ namespace {
 constexpr Duration kBetweenProbes = std::chrono::milliseconds(20);
 constexpr Duration kSilence = std::chrono::seconds(10);  // then a line says what is waited for
 
-// Of an URL that a child reported; 0 if there is none.
-std::uint16_t port_of(std::string_view url) {
-  const std::size_t slashes = url.find("//");
-  const Result<io::Address> address =
-      io::Address::parse(slashes == url.npos ? url : url.substr(slashes + 2));
-  return address ? address->port : std::uint16_t{0};
-}
-
 std::string url_of(std::uint16_t port) { return fmt::format("http://127.0.0.1:{}", port); }
 
 // "three", for what is said once at the start.
@@ -60,7 +52,7 @@ LocalNetwork::LocalNetwork(io::Loop& loop, io::EpollPoller& poller, io::Network&
       say_(std::move(say)),
       supervisor_(loop, poller, *this),
       breaker_(loop, network, supervisor_, state_, nodes_of(options_)),
-      free_ports_(network),
+      free_ports_(network, random),
       parts_{.options = options_, .state = state_, .ports = {}} {
   for (const SitePlan& plan : options_.sites) {
     sites_.push_back({.plan = plan, .engine = std::nullopt, .edge = std::nullopt});
@@ -118,6 +110,7 @@ bool LocalNetwork::all_ready() const {
 io::Task<Result<void>> LocalNetwork::serve() {
   TDN_CO_TRY(key_, state_.demo_key(random_));
   TDN_CO_TRY_VOID(choose_ports());
+  TDN_CO_TRY_VOID(write_private(state_.file("ports.json"), to_json(parts_.ports)));
   TDN_CO_TRY_VOID(put_node_secrets(state_, site_names(), random_));
   TDN_CO_TRY_VOID(parts_.write_timings());
   say_(fmt::format("starting control and {} site{} with {}\n", count_word(sites_.size()),
@@ -136,7 +129,6 @@ io::Task<Result<void>> LocalNetwork::serve() {
   if (!linked) {
     co_return {};
   }
-  free_ports_.release();
   for (const Site& site : sites_) {
     supervisor_.start(parts_.edge(site.plan.name, *control_));
   }
@@ -187,40 +179,17 @@ Result<void> LocalNetwork::require_ports() {
   return free_ports_.require(parts_.ports.control, kControlName);
 }
 
-// Control and engines start first and tell what port the system gave them; those of edges are in
-// each other's command lines and in the manifests, so they are taken now.
 Result<void> LocalNetwork::take_ports(const PortPlan& last) {
-  const auto keep = [this](std::uint16_t port) {
-    return free_ports_.is_free(port) ? port : std::uint16_t{0};
-  };
-  parts_.ports.control = keep(last.control);
+  TDN_TRY(parts_.ports.control, free_ports_.choose(last.control));
   for (auto& [site, ports] : parts_.ports.sites) {
     const auto found = last.sites.find(site);
     const SitePorts before = found == last.sites.end() ? SitePorts{} : found->second;
-    ports.engine = keep(before.engine);
-    TDN_TRY(ports.gateway, free_ports_.take(before.gateway));
-    TDN_TRY(ports.admin, free_ports_.take(before.admin));
-    TDN_TRY(ports.peers, free_ports_.take(before.peers));
+    TDN_TRY(ports.gateway, free_ports_.choose(before.gateway));
+    TDN_TRY(ports.admin, free_ports_.choose(before.admin));
+    TDN_TRY(ports.engine, free_ports_.choose(before.engine));
+    TDN_TRY(ports.peers, free_ports_.choose(before.peers));
   }
   return {};
-}
-
-Result<void> LocalNetwork::keep_ports() {
-  PortPlan now = parts_.ports;
-  now.control = port_of(control_->control);
-  for (const Site& site : sites_) {
-    now.sites.at(site.plan.name).engine = port_of(site.engine->engine);
-  }
-  if (now != parts_.ports) {
-    parts_.ports = now;
-    const ChildSpec control = parts_.control();
-    supervisor_.set_words(control.name, control.command.words);
-    for (const Site& site : sites_) {
-      const ChildSpec engine = parts_.engine(site.plan.name);
-      supervisor_.set_words(engine.name, engine.command.words);
-    }
-  }
-  return write_private(state_.file("ports.json"), to_json(now));
 }
 
 Result<client::Control> LocalNetwork::control() const {
@@ -245,11 +214,11 @@ NetworkDescription LocalNetwork::description() const {
   return network;
 }
 
-// Where it listens is for the system to say at its first start, and kept from then on: edges dial
-// there.
-Result<void> LocalNetwork::write_links() const {
-  const wan::Config config = plan_links(*options_.scenario, parts_.ports, parts_.wan_token_file(),
-                                        wan_ ? &*wan_ : nullptr);
+Result<void> LocalNetwork::write_links() {
+  wan::Config config = plan_links(*options_.scenario, parts_.ports, parts_.wan_token_file());
+  for (wan::LinkPlan& link : config.links) {
+    TDN_TRY(link.listen.port, free_ports_.choose(0));
+  }
   return write_private(parts_.wan_file(), wan::to_json(config) + "\n");
 }
 
@@ -264,7 +233,6 @@ io::Task<Result<bool>> LocalNetwork::start_links() {
   TDN_CO_TRY(const bool go_on, co_await until(ready));
   if (go_on) {
     parts_.links = wan_;
-    TDN_CO_TRY_VOID(write_links());
   }
   co_return go_on;
 }
@@ -276,7 +244,6 @@ io::Task<Result<bool>> LocalNetwork::put_manifests() {
     if (!go_on) {
       co_return false;
     }
-    TDN_CO_TRY_VOID(keep_ports());
     const NetworkDescription network = description();
     TDN_CO_TRY(client::Control where, control());
     client::ControlClient control(network_, std::move(where));
@@ -357,7 +324,6 @@ Result<NetworkReport> LocalNetwork::report() const {
 }
 
 Result<void> LocalNetwork::publish() {
-  TDN_TRY_VOID(keep_ports());
   TDN_TRY(const NetworkReport now, report());
   if (!options_.ready_file.empty()) {
     TDN_TRY_VOID(write_private(options_.ready_file, to_json(now) + "\n"));

@@ -68,8 +68,6 @@ class LocalNetwork final : private SupervisorEvents {
   [[nodiscard]] Result<void> choose_ports();
   [[nodiscard]] Result<void> require_ports();
   [[nodiscard]] Result<void> take_ports(const PortPlan& last);
-  // Ports that were chosen by the system are kept for the next start of each part.
-  [[nodiscard]] Result<void> keep_ports();
   [[nodiscard]] bool engines_ready() const;
   [[nodiscard]] bool all_ready() const;
   [[nodiscard]] Result<client::Control> control() const;
@@ -78,7 +76,7 @@ class LocalNetwork final : private SupervisorEvents {
   [[nodiscard]] io::Task<Result<bool>> put_manifests();
   // `tdn wan`, if the sites are apart, until it is ready. False: to stop.
   [[nodiscard]] io::Task<Result<bool>> start_links();
-  [[nodiscard]] Result<void> write_links() const;
+  [[nodiscard]] Result<void> write_links();
   // Waits until `done`; false if the network is to stop before.
   [[nodiscard]] io::Task<Result<bool>> until(std::function<bool()> done);
   [[nodiscard]] std::vector<Question> questions() const;

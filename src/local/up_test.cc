@@ -200,7 +200,7 @@ TEST_F(UpTest, WithAScenarioEdgesReachOthersAndControlThroughTheLinks) {
     return one.from == "paris" && one.to == "frankfurt";
   });
   ASSERT_NE(link, config.links.end());
-  EXPECT_EQ(link->listen.port, 7001) << "another start of the links listens where this one does";
+  EXPECT_NE(link->listen.port, 0) << "another start of the links listens where this one does";
   EXPECT_NE(ready_text().find(R"("scenario":"three","cities":[{"name":"lyon")"), std::string::npos);
   EXPECT_NE(ready_text().find(R"("gateways":{"paris":"http://127.0.0.1:7003"})"),
             std::string::npos);
@@ -251,7 +251,9 @@ TEST_F(UpTest, StopsWhileThingsAreBroken) {
 TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess) {
   start(serving());
   until([&] { return !ready_text().empty(); }, 10ms);
-  EXPECT_NE(words_of("paris-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
+  const std::string words = words_of("paris-engine");
+  EXPECT_NE(words.find("--listen 127.0.0.1:"), std::string::npos) << words;
+  EXPECT_EQ(words.find("--listen 127.0.0.1:0 "), std::string::npos) << words;
   const std::string before = ready_text();
   const std::size_t paris = before.find(R"("name":"paris")");
   const std::size_t pids = before.find(R"("pids")", paris);
@@ -263,8 +265,7 @@ TEST_F(UpTest, APartThatDiesComesBackOnItsPortAndTheReadyFileNamesItsNewProcess)
             std::string::npos)
       << said;
   EXPECT_NE(said.find("engine of paris is back"), std::string::npos);
-  EXPECT_NE(words_of("paris-engine").find("--listen " + url.substr(7) + " "), std::string::npos)
-      << words_of("paris-engine");
+  EXPECT_EQ(words_of("paris-engine"), words);
 }
 
 TEST_F(UpTest, ControlThatDiesComesBackToo) {
@@ -304,11 +305,11 @@ TEST_F(UpTest, ASecondStartKeepsThePortsThatAreFree) {
   until([&] { return outcome.has_value(); }, 10ms);
   // One port that is taken (the test's own), three that are not.
   const std::uint16_t taken = listener->address().port;
-  FreePorts ports(network);
-  const std::uint16_t engine = ports.take(0).value();
-  const std::uint16_t gateway = ports.take(0).value();
-  const std::uint16_t peers = ports.take(0).value();
-  ports.release();
+  SeededRandom random(7);
+  FreePorts ports(network, random);
+  const std::uint16_t engine = ports.choose(0).value();
+  const std::uint16_t gateway = ports.choose(0).value();
+  const std::uint16_t peers = ports.choose(0).value();
   PortPlan last{.control = taken, .sites = {}};
   last.sites["frankfurt"] = {.gateway = gateway, .engine = taken};
   last.sites["paris"] = {.engine = engine, .peers = peers};
@@ -318,8 +319,9 @@ TEST_F(UpTest, ASecondStartKeepsThePortsThatAreFree) {
   state.reset();
   start(serving());
   until([&] { return !ready_text().empty(); }, 10ms);
-  EXPECT_NE(words_of("control").find("--listen 127.0.0.1:0 "), std::string::npos);
-  EXPECT_NE(words_of("frankfurt-engine").find("--listen 127.0.0.1:0 "), std::string::npos);
+  const std::string in_use = fmt::format("--listen 127.0.0.1:{} ", taken);
+  EXPECT_EQ(words_of("control").find(in_use), std::string::npos);
+  EXPECT_EQ(words_of("frankfurt-engine").find(in_use), std::string::npos);
   EXPECT_NE(words_of("paris-engine").find(fmt::format("--listen 127.0.0.1:{} ", engine)),
             std::string::npos);
   EXPECT_NE(words_of("frankfurt-edge").find(fmt::format("--listen 127.0.0.1:{} ", gateway)),

@@ -2,12 +2,12 @@
 // hop to hop and nothing of what was said in it, and `tdn top`.
 import {spawnSync} from 'node:child_process';
 import {existsSync, type FSWatcher, readdirSync, readFileSync, watch, writeFileSync} from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import {randomBytes} from 'node:crypto';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {send, stream, sumUp} from '../harness/client.ts';
 import {chat, type Network, operate, startNetwork} from '../harness/network.ts';
+import {freePort} from '../harness/ports.ts';
 import {cleanUp, Process, TDN, tdn, tempFolder, within} from '../harness/process.ts';
 
 let network: Network;
@@ -26,14 +26,6 @@ const roles = (): {name: string; url: string}[] => [
     {name: `engine of ${site.name}`, url: site.engine},
   ]),
 ];
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const {port} = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test.skipIf(!installed('promtool'))('promtool finds nothing to say about the metrics of any role', async () => {
   await send(network.ready.gateway, chat(network.ready));

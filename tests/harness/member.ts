@@ -6,6 +6,7 @@ import {expect} from 'vitest';
 import {apply, ask, type Control, startControl} from './control.ts';
 import {documents, manifestText, type World} from './manifests.ts';
 import {type ApiKey, makeKey} from './keys.ts';
+import {freeAddress} from './ports.ts';
 import {type Process, startReady, TDN, tempFolder} from './process.ts';
 
 export interface Member {
@@ -31,7 +32,7 @@ export async function startNetwork(world: World, site = 'frankfurt'): Promise<Jo
   const secret = [...randomBytes(43)].map((byte) => LETTERS[byte % LETTERS.length]).join('');
   const secretFile = path.join(tempFolder('secret'), 'node.secret');
   writeFileSync(secretFile, secret, {mode: 0o600});
-  const control = await startControl({nodes: {[site]: secret}});
+  const control = await startControl({nodes: {[site]: secret}, listen: await freeAddress()});
   const joined = {control, site, secretFile, key: makeKey(), world};
   await change(joined, []);
   return joined;

@@ -3,12 +3,12 @@
 import {randomBytes} from 'node:crypto';
 import {createHash} from 'node:crypto';
 import {mkdirSync, writeFileSync} from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import {type Engine, startEngine, type Usage} from './edge.ts';
 import {type ApiKey, makeKey} from './keys.ts';
 import {FAST} from './load.ts';
 import {documents, manifestText} from './manifests.ts';
+import {freeAddress, freePort} from './ports.ts';
 import {type Process, type Result, startReady, TDN, tdn, tempFolder, within} from './process.ts';
 import {Wan, type WanLink} from './wan.ts';
 
@@ -17,17 +17,6 @@ export const SITES: Record<string, {country: string; city: string; latitude: num
   paris: {country: 'FR', city: 'Paris', latitude: 48.86, longitude: 2.35},
   ashburn: {country: 'US', city: 'Ashburn', latitude: 39.04, longitude: -77.49},
 };
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const {port} = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 const base62 = (bytes: Uint8Array): string => {
   const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -102,11 +91,11 @@ export class Network {
         admin: `http://127.0.0.1:${admin}`,
         peers: `127.0.0.1:${peers}`,
         secretFile,
-        engine: await startEngine({simulated: network.timing}),
+        engine: await startEngine({simulated: network.timing, listen: await freeAddress()}),
       });
     }
     writeFileSync(path.join(network.controlState, 'nodes.json'), JSON.stringify({nodes}), {mode: 0o600});
-    network.url = `http://127.0.0.1:${await freePort()}`;
+    network.url = `http://${await freeAddress()}`;
     if (options.rttMs) {
       network.wan = await Wan.start(network.links(options.rttMs));
     }
