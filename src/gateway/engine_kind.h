@@ -21,6 +21,9 @@ struct EngineMetrics {
     std::string_view work;
     std::string_view not_of_it;  // to be taken off; empty: nothing
     std::string_view seconds;
+    // How often, of prefill; empty: not told. Of short prompts the seconds say little of the
+    // tokens.
+    std::string_view calls = {};
   };
 
   std::string_view running;

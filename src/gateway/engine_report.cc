@@ -23,6 +23,7 @@ struct Counted {
   Value work;
   Value not_of_it;
   Value seconds;
+  Value calls;
 };
 
 // The values of one page.
@@ -63,6 +64,7 @@ class Page {
     add(sample, names.work, counted.work);
     add(sample, names.not_of_it, counted.not_of_it);
     add(sample, names.seconds, counted.seconds);
+    add(sample, names.calls, counted.calls);
   }
 
   void take(const codec::PrometheusSample& sample) {
@@ -86,14 +88,26 @@ class Page {
   Both decode_;
 };
 
-// Seconds per unit of work since before, in `scale` of a second; 0 if there was too little.
-std::uint32_t speed(double seconds, double seconds_before, double work, double work_before,
-                    double enough, double scale) {
-  if (work < work_before || seconds < seconds_before) {
-    work_before = seconds_before = 0;
+WorkCounter counter_of(const Counted& counted) {
+  return {.work = counted.work.value_or(0) - counted.not_of_it.value_or(0),
+          .seconds = counted.seconds.value_or(0),
+          .calls = counted.calls.value_or(0)};
+}
+
+// Seconds per unit of work since `before`, in `scale` of a second, and that becomes `now`; 0, and
+// it stays, while there is too little. 0 too where the work of one call was too little.
+std::uint32_t speed(const WorkCounter& now, WorkCounter& before, double enough, double scale) {
+  if (now.work < before.work || now.seconds < before.seconds) {
+    before = {};
   }
-  const double done = work - work_before;
-  return done < enough ? 0 : count_of(std::round(scale * (seconds - seconds_before) / done));
+  const double done = now.work - before.work;
+  if (done < enough) {
+    return 0;
+  }
+  const double seconds = now.seconds - before.seconds;
+  const double calls = now.calls - before.calls;
+  before = now;
+  return done < calls * enough ? 0 : count_of(std::round(scale * seconds / done));
 }
 
 }  // namespace
@@ -105,11 +119,6 @@ std::optional<route::EndpointReport> read_engine_metrics(const EngineMetrics& me
   if (page.running.value_or(-1) < 0 || page.waiting.value_or(-1) < 0) {
     return std::nullopt;
   }
-  EngineCounters now;
-  now.prompt_tokens = page.prefill().work.value_or(0) - page.prefill().not_of_it.value_or(0);
-  now.prefill_seconds = page.prefill().seconds.value_or(0);
-  now.decode_steps = page.decode().work.value_or(0) - page.decode().not_of_it.value_or(0);
-  now.decode_seconds = page.decode().seconds.value_or(0);
   route::EndpointReport report;
   report.running = count_of(*page.running);
   report.waiting = count_of(*page.waiting);
@@ -117,11 +126,9 @@ std::optional<route::EndpointReport> read_engine_metrics(const EngineMetrics& me
   if (page.kv_use() >= kCacheFull && report.running > 0) {
     report.slots = report.running;
   }
-  report.prefill_ns_per_token = speed(now.prefill_seconds, before.prefill_seconds,
-                                      now.prompt_tokens, before.prompt_tokens, kEnoughTokens, 1e9);
-  report.decode_us_per_token = speed(now.decode_seconds, before.decode_seconds, now.decode_steps,
-                                     before.decode_steps, kEnoughSteps, 1e6);
-  before = now;
+  report.prefill_ns_per_token =
+      speed(counter_of(page.prefill()), before.prefill, kEnoughTokens, 1e9);
+  report.decode_us_per_token = speed(counter_of(page.decode()), before.decode, kEnoughSteps, 1e6);
   return report;
 }
 

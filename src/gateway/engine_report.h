@@ -1,6 +1,6 @@
 // What an engine says of its load and speed in its metrics (/metrics, engine_kind.h), as a report
-// for routing. Speeds are those since the report before: counters of an engine that was started
-// anew begin anew.
+// for routing. Speeds are those since the last report that told one: too little work says nothing
+// and is counted with what follows. Counters of an engine that was started anew begin anew.
 #pragma once
 
 #include <optional>
@@ -11,18 +11,23 @@
 
 namespace tdn::gateway {
 
+struct WorkCounter {
+  double work = 0;  // tokens read, steps made
+  double seconds = 0;
+  double calls = 0;  // 0: not told
+};
+
+// As they were when a speed was last told of them.
 struct EngineCounters {
-  double prompt_tokens = 0;
-  double prefill_seconds = 0;
-  double decode_steps = 0;
-  double decode_seconds = 0;
+  WorkCounter prefill;
+  WorkCounter decode;
 };
 
 // Above this share of its cache in use an engine has no room for one more: it would make others
 // wait, or begin them anew. It is taken for full with what runs.
 inline constexpr double kCacheFull = 0.95;
 
-// Nothing if the text does not tell how many requests run and wait. `before` becomes what it says.
+// Nothing if the text does not tell how many requests run and wait.
 [[nodiscard]] std::optional<route::EndpointReport> read_engine_metrics(const EngineMetrics& metrics,
                                                                        std::string_view text,
                                                                        EngineCounters& before);

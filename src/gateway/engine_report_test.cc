@@ -1,5 +1,6 @@
 #include "gateway/engine_report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -40,16 +41,44 @@ TEST(EngineReport, TellsLoadAndSpeed) {
 }
 
 TEST(EngineReport, SpeedIsThatOfTheWorkSinceTheLastOne) {
-  EngineCounters before{
-      .prompt_tokens = 900, .prefill_seconds = 0.2, .decode_steps = 97, .decode_seconds = 2.4};
+  EngineCounters before{.prefill = {.work = 900, .seconds = 0.2, .calls = 9},
+                        .decode = {.work = 97, .seconds = 2.4}};
   const auto report = read_tdn(kFirst, before);
   EXPECT_EQ(report->prefill_ns_per_token, 500'000U);
   EXPECT_EQ(report->decode_us_per_token, 0U) << "three steps say nothing";
   const auto idle = read_tdn(kFirst, before);
   EXPECT_EQ(idle->prefill_ns_per_token, 0U);
-  EngineCounters former{.prompt_tokens = 1e9, .prefill_seconds = 1e5};
+  EngineCounters former{.prefill = {.work = 1e9, .seconds = 1e5}, .decode = {}};
   EXPECT_EQ(read_tdn(kFirst, former)->prefill_ns_per_token, 250'000U)
       << "the engine was started anew";
+}
+
+TEST(EngineReport, LittleWorkAddsUpUntilItSaysSomething) {
+  const auto page = [](int tokens, double seconds) {
+    return fmt::format(
+        "tdn_engine_requests_running 0\ntdn_engine_requests_waiting 0\n"
+        "tdn_engine_prompt_tokens_total {}\ntdn_engine_prefill_seconds_total {}\n",
+        tokens, seconds);
+  };
+  EngineCounters before;
+  EXPECT_EQ(read_tdn(page(30, 0.03), before)->prefill_ns_per_token, 0U);
+  EXPECT_EQ(read_tdn(page(60, 0.06), before)->prefill_ns_per_token, 0U);
+  EXPECT_EQ(read_tdn(page(90, 0.09), before)->prefill_ns_per_token, 1'000'000U);
+  EXPECT_EQ(read_tdn(page(120, 0.12), before)->prefill_ns_per_token, 0U) << "30 since then";
+}
+
+TEST(EngineReport, ShortPromptsDoNotTellTheTimePerToken) {
+  const auto page = [](int calls) {
+    return fmt::format(
+        "tdn_engine_requests_running 0\ntdn_engine_requests_waiting 0\n"
+        "tdn_engine_prompt_tokens_total 1000\ntdn_engine_prefill_seconds_total 1\n"
+        "tdn_engine_prefill_calls_total {}\n",
+        calls);
+  };
+  EngineCounters before;
+  EXPECT_EQ(read_tdn(page(100), before)->prefill_ns_per_token, 0U) << "ten tokens each";
+  EngineCounters other;
+  EXPECT_EQ(read_tdn(page(10), other)->prefill_ns_per_token, 1'000'000U) << "a hundred each";
 }
 
 TEST(EngineReport, WhatIsNoReportIsNone) {
@@ -81,7 +110,7 @@ TEST(EngineReport, OfLlamaCpp) {
   EXPECT_EQ(report->slots, 0U) << "it does not say";
   EXPECT_EQ(report->prefill_ns_per_token, 0U) << "54 tokens say little";
   EXPECT_EQ(report->decode_us_per_token, 103'164U);
-  EXPECT_EQ(before.prompt_tokens, 54);
+  EXPECT_EQ(before.prefill.work, 0) << "and count with what follows";
 }
 
 TEST(EngineReport, OfVllmAddsUpItsReplicas) {

@@ -19,6 +19,17 @@ std::uint32_t counted(JsonReader& json) {
       std::min<std::uint64_t>(json.count().value_or(0), route::EndpointReport::kMostCounted));
 }
 
+// Bounded where it is taken (EndpointState::report).
+std::uint32_t rate(JsonReader& json) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(json.count().value_or(0), UINT32_MAX));
+}
+
+void write_known(codec::JsonWriter& json, std::string_view name, std::uint32_t value) {
+  if (value > 0) {
+    json.key(name).number(std::uint64_t{value});
+  }
+}
+
 Result<PeerEndpointState> read_endpoint(JsonReader& json) {
   PeerEndpointState state;
   bool known = false;
@@ -39,6 +50,12 @@ Result<PeerEndpointState> read_endpoint(JsonReader& json) {
       state.report.waiting = counted(json);
     } else if (JsonReader::matches(*key, "slots")) {
       state.report.slots = counted(json);
+    } else if (JsonReader::matches(*key, "promptUs")) {
+      state.report.prompt_us = rate(json);
+    } else if (JsonReader::matches(*key, "prefillNsPerToken")) {
+      state.report.prefill_ns_per_token = rate(json);
+    } else if (JsonReader::matches(*key, "decodeUsPerToken")) {
+      state.report.decode_us_per_token = rate(json);
     } else {
       json.skip();
     }
@@ -67,9 +84,10 @@ std::string peer_state_json(const Catalogue& catalogue) {
     json.key("running").number(
         std::uint64_t{reported ? reported->report.running : state.in_flight()});
     json.key("waiting").number(std::uint64_t{reported ? reported->report.waiting : 0});
-    if (reported && reported->report.slots > 0) {
-      json.key("slots").number(std::uint64_t{reported->report.slots});
-    }
+    write_known(json, "slots", reported ? reported->report.slots : 0);
+    write_known(json, "promptUs", state.prompt_us());
+    write_known(json, "prefillNsPerToken", state.prefill_ns_per_token());
+    write_known(json, "decodeUsPerToken", state.decode_us_per_token());
     json.end_object();
   }
   json.end_array().end_object();

@@ -1,9 +1,11 @@
 // What an edge tells a peer of its own endpoints, at `GET /tdn/v1/endpoints` of the peer listener:
 //
-//   {"endpoints":[{"uid":"…","health":"up","running":2,"waiting":0}]}
+//   {"endpoints":[{"uid":"…","health":"up","running":2,"waiting":0,"slots":8,
+//                  "promptUs":9000,"prefillNsPerToken":40000,"decodeUsPerToken":12000}]}
 //
-// health is "unknown", "up", "down" or "ejected" (route/health.h). So an edge knows of the
-// endpoints of other sites, and that the way there is open, also while control is away.
+// What is not known is left out; health is "unknown", "up", "down" or "ejected" (route/health.h).
+// So an edge knows of the endpoints of other sites, and that the way there is open, also while
+// control is away.
 #pragma once
 
 #include <string>

@@ -19,12 +19,16 @@ TEST(PeerState, WhatIsSomethingElseIsRefused) {
   }
   const auto some = parse_peer_state(
       R"({"new":1,"endpoints":[{"uid":"0192f0c0-a000-7000-8000-000000000001","health":"down",)"
-      R"("running":99999999999,"waiting":3,"more":[]}]})");
+      R"("running":99999999999,"waiting":3,"more":[],"promptUs":9000,)"
+      R"("prefillNsPerToken":99999999999,"decodeUsPerToken":12000}]})");
   ASSERT_TRUE(some.has_value()) << some.error().detail();
   ASSERT_EQ(some->size(), 1U);
   EXPECT_EQ(some->front().report.health, Health::kDown);
   EXPECT_EQ(some->front().report.running, route::EndpointReport::kMostCounted);
   EXPECT_EQ(some->front().report.waiting, 3U);
+  EXPECT_EQ(some->front().report.prompt_us, 9'000U);
+  EXPECT_EQ(some->front().report.prefill_ns_per_token, UINT32_MAX);
+  EXPECT_EQ(some->front().report.decode_us_per_token, 12'000U);
 }
 
 class PeerProberTest : public ForwardFixture {
@@ -60,6 +64,8 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   start();
   state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
   state(paris, "far").report({.running = 3, .waiting = 2, .slots = 4}, test.clock.now());
+  state(paris, "far").learn_prefill(8, 9'000);
+  state(paris, "far").learn_decode(12'000);
   probe();
   EXPECT_EQ(state(frankfurt, "far").health(), Health::kUp);
   const auto reported = state(frankfurt, "far").reported();
@@ -67,6 +73,9 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   EXPECT_EQ(reported->report.running, 3U);
   EXPECT_EQ(reported->report.waiting, 2U);
   EXPECT_EQ(reported->report.slots, 4U);
+  EXPECT_EQ(state(frankfurt, "far").prompt_us(), 9'000U) << "what it learned there";
+  EXPECT_EQ(state(frankfurt, "far").decode_us_per_token(), 12'000U);
+  EXPECT_EQ(state(frankfurt, "far").prefill_ns_per_token(), 0U);
   EXPECT_EQ(state(frankfurt, "north").health(), Health::kUnknown) << "it may be about to start";
   EXPECT_EQ(state(frankfurt, "near").health(), Health::kUnknown) << "its own is not its business";
   EXPECT_TRUE(frankfurt.engines.far.empty());

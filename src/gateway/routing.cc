@@ -18,7 +18,6 @@ std::optional<domain::Coordinates> place_of(const ClientLocation& location,
 }
 
 // Fewer tokens say more of everything else than of the endpoint's speed.
-constexpr std::uint64_t kEnoughPrompt = 64;
 constexpr std::uint64_t kEnoughOutput = 8;
 
 std::uint64_t us_between(Instant earlier, Instant later) {
@@ -44,12 +43,8 @@ void learn_from_stream(const Request& request, const Leg& leg, route::EndpointSt
   if (tokens.output >= kEnoughOutput && generating > 0) {
     state.learn_decode(generating / (tokens.output - 1));
   }
-  // One step makes the first token, the way takes its time; the rest is the prompt, unless others
-  // were ahead.
-  const std::uint64_t reading =
-      less(first, std::uint64_t{leg.way_us} + state.decode_us_per_token());
-  if (tokens.input >= kEnoughPrompt && !leg.queued && reading > 0) {
-    state.learn_prefill(reading * 1000 / tokens.input);
+  if (!leg.queued) {
+    state.learn_prefill(tokens.input, less(first, leg.way_us));
   }
 }
 
@@ -59,7 +54,7 @@ void learn_from_whole(const Request& request, const Leg& leg, route::EndpointSta
   const std::uint64_t all = us_between(request.dispatched, request.last_token);
   const std::uint32_t prefill = state.prefill_ns_per_token();
   const std::uint64_t reading =
-      tokens.input * (prefill != 0 ? prefill : route::kPriorPrefillNs) / 1000;
+      state.prompt_us() + tokens.input * (prefill != 0 ? prefill : route::kPriorPrefillNs) / 1000;
   const std::uint64_t generating = less(all, leg.way_us + reading);
   if (tokens.output >= kEnoughOutput && !leg.queued && generating > 0) {
     state.learn_decode(generating / tokens.output);

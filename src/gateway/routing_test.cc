@@ -192,6 +192,7 @@ TEST_F(RoutingTest, SpeedAndSizesAreLearnedFromAnswers) {
   EXPECT_EQ(state.decode_us_per_token(), 20'000U);
   EXPECT_EQ(state.first_token_us(), 100'000U);
   EXPECT_EQ(state.prefill_ns_per_token(), 0U) << "ten tokens say nothing of reading speed";
+  EXPECT_EQ(state.prompt_us(), 100'000U) << "but what every prompt takes";
   EXPECT_NE(table().model_state({0}).ratio(), ratio);
   EXPECT_LT(table().model_state({0}).usual_output(), route::ModelState::kOutputAtFirst);
 }

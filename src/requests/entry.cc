@@ -17,7 +17,8 @@ constexpr std::size_t kMostNames = 100'000;
 
 constexpr std::size_t kDecidedFields = 19;
 constexpr std::size_t kEndedFields = 15;
-constexpr std::size_t kFactsFields = 23;
+constexpr std::size_t kFactsFields = 24;
+constexpr std::size_t kFactsFieldsOnce = 23;  // before prompt_us
 constexpr std::size_t kWorkFields = 6;
 
 enum FactFlags : std::uint64_t { kComparable = 1, kRelayed = 2, kKeepsData = 4 };
@@ -120,11 +121,15 @@ void write(CborWriter& out, const route::Facts& facts) {
            (facts.keeps_data ? kKeepsData : 0) |
            std::uint64_t{100U - std::min<unsigned>(facts.trust, 100)} << kFlagBits);
   visit_numbers(facts, [&out](std::uint64_t number) { out.uint(number); });
+  out.uint(facts.prompt_us);
 }
 
 void read(CborReader& in, route::Facts& facts) {
   Fields fields(in);
-  fields.expect(kFactsFields);
+  const std::size_t count = in.array();
+  if (count != kFactsFields && count != kFactsFieldsOnce) {
+    in.fail();
+  }
   fields.read_enum(facts.exclusion, route::kExclusions);
   std::uint16_t flags = 0;
   fields.read_enum(flags, std::size_t{101} << kFlagBits);
@@ -133,6 +138,9 @@ void read(CborReader& in, route::Facts& facts) {
   facts.relayed = (flags & kRelayed) != 0;
   facts.keeps_data = (flags & kKeepsData) != 0;
   visit_numbers(facts, [&fields](auto& number) { fields.read(number); });
+  if (count == kFactsFields) {
+    fields.read(facts.prompt_us);
+  }
   // Between its bounds, as gathering leaves it: the scorer divides by some of them.
   if (facts.slots == 0 || facts.prefill_ns == 0 || facts.decode_us == 0) {
     in.fail();

@@ -4,6 +4,8 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "requests/file.h"
 #include "requests/history.h"
@@ -35,6 +37,7 @@ route::Facts any_facts(std::uint32_t index) {
   facts.ours = number(70);
   facts.age_ms = number(4) == 0 ? route::Facts::kNeverReported : number(12'000);
   facts.prefill_ns = 1 + number(200'000);
+  facts.prompt_us = number(60'000);
   facts.decode_us = 1 + number(60'000);
   facts.cached_tokens = number(3'000);
   facts.pause_ms = number(5'000);
@@ -124,6 +127,29 @@ TEST(Entry, AnotherChoiceThanWasRecordedIsNoticed) {
   decided.chosen = 0;
   decided.reason = route::Reason::kLoad;
   EXPECT_FALSE(run_again(decided).same);
+}
+
+// In RFC 8949 an array of 24 items begins with 98 18, one of 23 with 97; 19 4e 20 is 20,000.
+TEST(Entry, ADecisionFromBeforeThereWasATimePerPromptIsRead) {
+  const route::Work work;
+  const Decided decided = recorded(work, route::decide(work, std::vector<route::Facts>(1)));
+  ByteBuffer bytes;
+  encode(decided, bytes);
+  std::string text(bytes.view().begin(), bytes.view().end());
+  const auto read = [&text] {
+    const std::vector<std::uint8_t> copy(text.begin(), text.end());
+    return decode_decided(copy);
+  };
+  const std::size_t head = text.find("\x98\x18");
+  ASSERT_NE(head, text.npos);
+  text.replace(head, 2, "\x97");
+  EXPECT_FALSE(read().has_value()) << "one item too many";
+  const std::size_t decode_us = text.find("\x19\x4e\x20", head);
+  ASSERT_NE(decode_us, text.npos);
+  ASSERT_EQ(text.substr(decode_us + 3, 6), std::string(6, '\0')) << "the last six";
+  text.erase(decode_us + 3, 1);
+  ASSERT_TRUE(read().has_value());
+  EXPECT_EQ(*read(), decided);
 }
 
 TEST(Entry, ADecisionBetweenThreeTakesLittle) {

@@ -40,31 +40,33 @@ void fill_load(const EndpointState& state, Instant now, Facts& facts) {
   } else {
     facts.age_ms = facts.relayed ? Facts::kNeverReported : 0;
   }
-  facts.prefill_ns = state.prefill_ns_per_token();  // 0: not known, as the next
+  facts.prompt_us = state.prompt_us();  // 0: not known, as the next
+  facts.prefill_ns = state.prefill_ns_per_token();
   facts.decode_us = state.decode_us_per_token();
   if (now - state.last_used() > kConnectionKept) {
     facts.setup_us += facts.site_us;  // a handshake
   }
 }
 
-// One of which nothing is known is taken for twice as quick as the quickest that is known, but for
-// no quicker than the prior: worth a try for a long prompt. What is known of short ones holds their
-// fixed cost too, and is no reason to send them far.
-void fill_unknown_speeds(std::span<Facts> all) {
-  const auto assumed = [all](std::uint32_t Facts::* speed, std::uint32_t prior) {
+// One of which nothing is known is taken for as quick as the quickest that is known, but for no
+// quicker than the prior; for twice as quick where the prompt is long, which makes it worth a try.
+void fill_unknown_speeds(std::span<Facts> all, std::uint32_t input_tokens) {
+  const std::uint32_t hope = input_tokens >= EndpointState::kLongPrompt ? 2 : 1;
+  const auto fill = [all](std::uint32_t Facts::* speed, std::uint32_t divisor,
+                          std::uint32_t prior) {
     std::uint32_t quickest = 0;
     for (const Facts& facts : all) {
       const std::uint32_t known = facts.*speed;
       quickest = known != 0 && (quickest == 0 || known < quickest) ? known : quickest;
     }
-    return std::max(quickest / 2, prior);
+    const std::uint32_t assumed = std::max(quickest / divisor, prior);
+    for (Facts& facts : all) {
+      facts.*speed = facts.*speed != 0 ? facts.*speed : assumed;
+    }
   };
-  const std::uint32_t prefill = assumed(&Facts::prefill_ns, kPriorPrefillNs);
-  const std::uint32_t decode = assumed(&Facts::decode_us, kPriorDecodeUs);
-  for (Facts& facts : all) {
-    facts.prefill_ns = facts.prefill_ns != 0 ? facts.prefill_ns : prefill;
-    facts.decode_us = facts.decode_us != 0 ? facts.decode_us : decode;
-  }
+  fill(&Facts::prompt_us, 1, 0);
+  fill(&Facts::prefill_ns, hope, kPriorPrefillNs);
+  fill(&Facts::decode_us, hope, kPriorDecodeUs);
 }
 
 void fill_cached(const CacheHits& hits, const EndpointState& state, std::uint32_t input,
@@ -252,7 +254,7 @@ void gather(const Table& table, const Request& request, Scratch& scratch) {
     facts.exclusion =
         tried ? Exclusion::kTried : condition_of(state, concurrency, who, request.now, facts);
   }
-  fill_unknown_speeds(scratch);
+  fill_unknown_speeds(scratch, request.work.input_tokens);
   Readmission(table, request.now, scratch).run();
 }
 

@@ -214,18 +214,28 @@ TEST_F(ChooseTest, TheConversationGoesBackToItsCache) {
 
 TEST_F(ChooseTest, ASlowEndpointIsLeftForLongPrompts) {
   warm();
-  state("f").learn_prefill(1'000'000);
+  state("f").learn_prefill(1'000, 1'000'000);
   EXPECT_EQ(order().front(), "b");
   EXPECT_EQ(choose().reason, Reason::kSpeed);
 }
 
 TEST_F(ChooseTest, AShortPromptIsNotSentFarForASpeedThatNobodyKnows) {
   warm();
-  bytes_ = 48;
-  state("f").learn_prefill(1'000'000);  // as a short prompt's fixed cost makes it look
+  state("f").learn_prefill(1'000, 1'000'000);
+  state("f").learn_prefill(8, 300'000);
+  bytes_ = 200;
   EXPECT_EQ(order().front(), "f");
   bytes_ = 40'000;
   EXPECT_EQ(order().front(), "b");
+}
+
+TEST_F(ChooseTest, WhatEveryPromptTakesCountsForShortOnes) {
+  warm();
+  bytes_ = 48;
+  state("f").learn_prefill(8, 500'000);
+  state("b").learn_prefill(8, 20'000);
+  EXPECT_EQ(order().front(), "b");
+  EXPECT_EQ(choose().reason, Reason::kSpeed);
 }
 
 TEST_F(ChooseTest, AStaleReportIsNeverBetterThanAFreshOne) {

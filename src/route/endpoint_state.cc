@@ -149,6 +149,29 @@ void learn(std::atomic<std::uint32_t>& average, std::uint64_t value, std::uint32
   average.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
 }
 
+// Falls by half of the way to a lesser value and rises by a 32nd to a greater: near the least
+// of late. The first counts whole.
+void learn_least(std::atomic<std::uint32_t>& least, std::uint64_t value, std::uint32_t most) {
+  const std::int64_t bounded = std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(std::min<std::uint64_t>(value, most)), 1, most);
+  const std::int64_t before = least.load(std::memory_order_relaxed);
+  const std::int64_t next =
+      before == 0 ? bounded : before + (bounded - before) / (bounded < before ? 2 : 32);
+  least.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
+}
+
+void take_rate(std::atomic<std::uint32_t>& rate, std::uint32_t told, std::uint32_t most) {
+  if (told > 0) {
+    rate.store(std::min(told, most), std::memory_order_relaxed);
+  }
+}
+
+std::uint32_t first_known(const std::atomic<std::uint32_t>& learned,
+                          const std::atomic<std::uint32_t>& reported) {
+  const std::uint32_t own = learned.load(std::memory_order_relaxed);
+  return own != 0 ? own : reported.load(std::memory_order_relaxed);
+}
+
 bool is_failure(Observation observation) {
   return observation != Observation::kAnswered && observation != Observation::kProbeAnswered;
 }
@@ -242,14 +265,9 @@ void EndpointState::report(const EndpointReport& report, Instant measured, Insta
   } while (!reported_load_.compare_exchange_weak(before, next, std::memory_order_relaxed));
   reported_ours_.store(in_flight(), std::memory_order_relaxed);
   reported_slots_.store(report.slots, std::memory_order_relaxed);
-  if (report.prefill_ns_per_token > 0) {
-    reported_prefill_ns_.store(std::min(report.prefill_ns_per_token, kSlowestPrefillNs),
-                               std::memory_order_relaxed);
-  }
-  if (report.decode_us_per_token > 0) {
-    reported_decode_us_.store(std::min(report.decode_us_per_token, kSlowestDecodeUs),
-                              std::memory_order_relaxed);
-  }
+  take_rate(reported_prompt_us_, report.prompt_us, kSlowestPromptUs);
+  take_rate(reported_prefill_ns_, report.prefill_ns_per_token, kSlowestPrefillNs);
+  take_rate(reported_decode_us_, report.decode_us_per_token, kSlowestDecodeUs);
   switch (report.health) {
     case Health::kUnknown:
       break;
@@ -275,6 +293,7 @@ std::optional<EndpointState::Reported> EndpointState::reported() const {
       static_cast<std::uint32_t>(load >> kCountBits) & EndpointReport::kMostCounted;
   found.report.waiting = static_cast<std::uint32_t>(load) & EndpointReport::kMostCounted;
   found.report.slots = reported_slots_.load(std::memory_order_relaxed);
+  found.report.prompt_us = reported_prompt_us_.load(std::memory_order_relaxed);
   found.report.prefill_ns_per_token = reported_prefill_ns_.load(std::memory_order_relaxed);
   found.report.decode_us_per_token = reported_decode_us_.load(std::memory_order_relaxed);
   found.when = std::chrono::milliseconds(when_ms_of(load));
@@ -282,8 +301,15 @@ std::optional<EndpointState::Reported> EndpointState::reported() const {
   return found;
 }
 
-void EndpointState::learn_prefill(std::uint64_t ns_per_token) {
-  learn(prefill_ns_, ns_per_token, kSlowestPrefillNs);
+void EndpointState::learn_prefill(std::uint64_t tokens, std::uint64_t us) {
+  us = std::min(us, UINT64_MAX / 1000);
+  if (tokens >= kLongPrompt) {
+    const std::uint64_t reading = us - std::min<std::uint64_t>(us, prompt_us());
+    learn_least(prefill_ns_, reading * 1000 / tokens, kSlowestPrefillNs);
+    return;
+  }
+  const std::uint64_t reading = tokens * prefill_ns_per_token() / 1000;
+  learn_least(prompt_us_, us - std::min(us, reading), kSlowestPromptUs);
 }
 
 void EndpointState::learn_decode(std::uint64_t us_per_token) {
@@ -309,14 +335,16 @@ void EndpointState::learn_cache(std::uint64_t expected, std::uint64_t found) {
                      std::memory_order_relaxed);
 }
 
+std::uint32_t EndpointState::prompt_us() const {
+  return first_known(prompt_us_, reported_prompt_us_);
+}
+
 std::uint32_t EndpointState::prefill_ns_per_token() const {
-  const std::uint32_t learned = prefill_ns_.load(std::memory_order_relaxed);
-  return learned != 0 ? learned : reported_prefill_ns_.load(std::memory_order_relaxed);
+  return first_known(prefill_ns_, reported_prefill_ns_);
 }
 
 std::uint32_t EndpointState::decode_us_per_token() const {
-  const std::uint32_t learned = decode_us_.load(std::memory_order_relaxed);
-  return learned != 0 ? learned : reported_decode_us_.load(std::memory_order_relaxed);
+  return first_known(decode_us_, reported_decode_us_);
 }
 
 void EndpointState::pause_until(Instant until) {

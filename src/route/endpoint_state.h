@@ -18,9 +18,10 @@ namespace tdn::route {
 struct EndpointReport {
   static constexpr std::uint32_t kMostCounted = 8'191;  // more are taken for as many
 
-  std::uint32_t running = 0;  // read or generated now
-  std::uint32_t waiting = 0;  // taken, not begun
-  std::uint32_t slots = 0;    // requests that are generated together; 0: not known
+  std::uint32_t running = 0;    // read or generated now
+  std::uint32_t waiting = 0;    // taken, not begun
+  std::uint32_t slots = 0;      // requests that are generated together; 0: not known
+  std::uint32_t prompt_us = 0;  // before the first token, whatever the prompt's length
   std::uint32_t prefill_ns_per_token = 0;
   std::uint32_t decode_us_per_token = 0;  // between two tokens of one answer
   // Of an endpoint that this edge does not probe itself, by its own edge. Unknown: says nothing.
@@ -47,6 +48,7 @@ class alignas(64) EndpointState {
     std::uint32_t ours = 0;
   };
   // Bounds of what may be learned or reported; what lies outside is taken for the bound.
+  static constexpr std::uint32_t kSlowestPromptUs = 60'000'000;
   static constexpr std::uint32_t kSlowestPrefillNs = 1'000'000'000;
   static constexpr std::uint32_t kSlowestDecodeUs = 60'000'000;
 
@@ -84,8 +86,16 @@ class alignas(64) EndpointState {
     return Instant(last_used_.load(std::memory_order_relaxed));
   }
 
+  // Uncached tokens from which on a prompt says more of the time per token than of the time that
+  // every prompt takes.
+  static constexpr std::uint64_t kLongPrompt = 64;
+
+  // From an answer: a prompt of `tokens` uncached tokens took `us` from its dispatch to the first
+  // token, less the way. That is prompt_us + tokens · prefill_ns_per_token: long prompts teach the
+  // second, short ones the first, each what the other leaves. Of both the least of late counts
+  // (they fall at once and rise slowly): what is more was others' work, which the load tells.
+  void learn_prefill(std::uint64_t tokens, std::uint64_t us);
   // From answers, as moving averages over about eight of them.
-  void learn_prefill(std::uint64_t ns_per_token);
   void learn_decode(std::uint64_t us_per_token);
   void learn_first_token(Duration waited);
   // Of `expected` prompt tokens that should have been in its cache, `found` were. Nothing is
@@ -93,6 +103,7 @@ class alignas(64) EndpointState {
   void learn_cache(std::uint64_t expected, std::uint64_t found);
 
   // Learned from answers, else as reported, else 0: not known.
+  [[nodiscard]] std::uint32_t prompt_us() const;
   [[nodiscard]] std::uint32_t prefill_ns_per_token() const;
   [[nodiscard]] std::uint32_t decode_us_per_token() const;
   // From dispatch to the first token, lately; 0: not known.
@@ -129,8 +140,10 @@ class alignas(64) EndpointState {
   std::atomic<std::uint64_t> reported_load_{0};  // packed: when, running, waiting
   std::atomic<std::uint32_t> reported_ours_{0};
   std::atomic<std::uint32_t> reported_slots_{0};
-  std::atomic<std::uint32_t> prefill_ns_{0};  // learned, as the next
+  std::atomic<std::uint32_t> prompt_us_{0};  // learned, as the next
+  std::atomic<std::uint32_t> prefill_ns_{0};
   std::atomic<std::uint32_t> decode_us_{0};
+  std::atomic<std::uint32_t> reported_prompt_us_{0};
   std::atomic<std::uint32_t> reported_prefill_ns_{0};
   std::atomic<std::uint32_t> reported_decode_us_{0};
   std::atomic<std::uint32_t> cache_trust_{kCacheAtFirst};

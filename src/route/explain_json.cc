@@ -118,6 +118,7 @@ class JsonExplanation {
       json_.number(std::uint64_t{facts.age_ms});
     }
     json_.key("requestsAssumed").number(static_cast<double>(crowd(facts).requests) / 1024);
+    number("promptUs", facts.prompt_us);
     number("prefillNsPerToken", facts.prefill_ns);
     number("decodeUsPerToken", facts.decode_us);
     number("cachedTokens", facts.cached_tokens);

@@ -73,9 +73,9 @@ Milliseconds  score  network  setup  prefill  stall  price
 frankfurt/f1  175.0        -      -     50.0    5.0  120.0
 paris/p1      178.2      6.9    0.3     50.0    1.0  120.0
 
-Known of them  ours  running  waiting  reported  taken for  of  prompt tok/s  ms/token  cached
-frankfurt/f1      1        0        0         -        1.0   4         20000      10.0       0
-paris/p1          0        0        0     0.5 s        0.2   4         20000      10.0       0
+Known of them  ours  running  waiting  reported  taken for  of  ms/prompt  prompt tok/s  ms/token  cached
+frankfurt/f1      1        0        0         -        1.0   4        0.0         20000      10.0       0
+paris/p1          0        0        0     0.5 s        0.2   4        0.0         20000      10.0       0
 
 Left out
   ashburn/a1: its site is outside what policy allows
@@ -101,10 +101,10 @@ TEST(Explain, AsJsonForPrograms) {
       R"({"site":"frankfurt","endpoint":"f1","excluded":null,"rank":0,"scoreUs":175000,"termsUs":{"client":0,"network":0,"setup":0,"queue":0,)"
       R"("prefill":50000,"cache":0,"batch":0,"stall":5000,"decode":0,"price":120000,"spread":0,"recovery":0},)"
       R"("known":{"roundTripUs":0,"slots":4,"inFlight":1,"pendingTokens":0,"running":0,"waiting":0,"reportAgeMs":0,"requestsAssumed":1,)"
-      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}},)"
+      R"("promptUs":0,"prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}},)"
       R"({"site":"ashburn","endpoint":"a1","excluded":"policy","why":"its site is outside what policy allows",)"
       R"("known":{"roundTripUs":98000,"slots":4,"inFlight":0,"pendingTokens":0,"running":0,"waiting":0,"reportAgeMs":0,"requestsAssumed":0,)"
-      R"("prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}}],)"
+      R"("promptUs":0,"prefillNsPerToken":50000,"decodeUsPerToken":10000,"cachedTokens":0,"costPico":"1200000000","trustPercent":100,"keepsData":false,"relayed":false}}],)"
       R"("flips":[]})");
 }
 

@@ -150,15 +150,16 @@ class TextExplanation {
     }
     Columns columns;
     columns.row({"Known of them", "ours", "running", "waiting", "reported", "taken for", "of",
-                 "prompt tok/s", "ms/token", "cached"});
+                 "ms/prompt", "prompt tok/s", "ms/token", "cached"});
     for (const std::size_t i : order) {
       const Facts& facts = told_.facts[i];
-      columns.row(
-          {told_.places[i].name(), std::to_string(facts.own), std::to_string(facts.running),
-           std::to_string(facts.waiting), age(facts),
-           fmt::format("{:.1f}", static_cast<double>(crowd(facts).requests) / 1024),
-           std::to_string(facts.slots), fmt::format("{:.0f}", 1e9 / std::max(facts.prefill_ns, 1U)),
-           fmt::format("{:.1f}", facts.decode_us / 1000.0), std::to_string(facts.cached_tokens)});
+      columns.row({told_.places[i].name(), std::to_string(facts.own), std::to_string(facts.running),
+                   std::to_string(facts.waiting), age(facts),
+                   fmt::format("{:.1f}", static_cast<double>(crowd(facts).requests) / 1024),
+                   std::to_string(facts.slots), fmt::format("{:.1f}", facts.prompt_us / 1000.0),
+                   fmt::format("{:.0f}", 1e9 / std::max(facts.prefill_ns, 1U)),
+                   fmt::format("{:.1f}", facts.decode_us / 1000.0),
+                   std::to_string(facts.cached_tokens)});
     }
     out_ += '\n';
     columns.print(out_);

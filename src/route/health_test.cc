@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/random.h"
 #include "route/endpoint_state.h"
 
 namespace tdn::route {
@@ -288,16 +289,41 @@ TEST(EndpointState, LearnsFromAnswersRatherThanFromReports) {
   state.report({.prefill_ns_per_token = 500, .decode_us_per_token = 9}, kStart);
   EXPECT_EQ(state.prefill_ns_per_token(), 500U);
   EXPECT_EQ(state.decode_us_per_token(), 9U);
-  state.learn_prefill(100);
+  state.learn_prefill(1'000, 100);
   state.learn_decode(20);
   EXPECT_EQ(state.prefill_ns_per_token(), 100U);
   EXPECT_EQ(state.decode_us_per_token(), 20U);
-  for (int i = 0; i < 100; ++i) {
-    state.learn_prefill(1'000);
+  for (int i = 0; i < 400; ++i) {
+    state.learn_prefill(1'000, 1'000);
   }
-  EXPECT_NEAR(state.prefill_ns_per_token(), 1'000, 10);
-  state.learn_prefill(UINT64_MAX);
-  EXPECT_LE(state.prefill_ns_per_token(), EndpointState::kSlowestPrefillNs);
+  EXPECT_NEAR(state.prefill_ns_per_token(), 1'000, 40);
+}
+
+TEST(EndpointState, ReadingSpeedIsBounded) {
+  EndpointState state;
+  state.learn_prefill(0, UINT64_MAX);
+  EXPECT_EQ(state.prompt_us(), EndpointState::kSlowestPromptUs);
+  state.learn_prefill(EndpointState::kLongPrompt, UINT64_MAX);
+  EXPECT_EQ(state.prefill_ns_per_token(), EndpointState::kSlowestPrefillNs);
+  state.learn_prefill(UINT64_MAX, 0);
+  state.learn_prefill(1, 0);
+  EXPECT_GE(state.prefill_ns_per_token(), 1U);
+  EXPECT_GE(state.prompt_us(), 1U);
+}
+
+// 5 ms for every prompt and 0.2 ms per token, seen through prompts of every length, a third of
+// which others held up.
+TEST(EndpointState, TellsWhatEveryPromptTakesFromWhatItsTokensTake) {
+  EndpointState state;
+  SeededRandom random(11);
+  for (int i = 0; i < 400; ++i) {
+    const std::uint64_t tokens =
+        random.below(3) == 0 ? 200 + random.below(2'000) : random.below(64);
+    const std::uint64_t held_up = random.below(3) == 0 ? random.below(20'000) : 0;
+    state.learn_prefill(tokens, 5'000 + tokens * 200 + held_up);
+  }
+  EXPECT_NEAR(state.prompt_us(), 5'000, 2'000);
+  EXPECT_NEAR(state.prefill_ns_per_token(), 200'000, 20'000);
 }
 
 TEST(EndpointState, LosesTrustInACacheThatForgets) {

@@ -155,7 +155,7 @@ Terms weigh(const Work& work, const Facts& facts) {
   }
   const std::uint64_t whole = reading_us(input, facts.prefill_ns);
   const std::uint64_t own = reading_us(input - cached, facts.prefill_ns);
-  terms[Term::kPrefill] = as_us(whole);
+  terms[Term::kPrefill] = as_us(facts.prompt_us + whole);
   terms[Term::kCache] = as_us(own) - as_us(whole);
   if (2 * running > full) {
     terms[Term::kBatch] = as_us((answer / kBatchShare) * ((2 * running - full) >> 4U) /

@@ -109,6 +109,7 @@ struct Facts {
   std::uint64_t input_pico = 0;                // prices per token, at most kDearest
   std::uint64_t cached_pico = 0;
   std::uint64_t output_pico = 0;
+  std::uint32_t prompt_us = 0;  // per prompt, whatever its length
 
   // The distance that counts.
   [[nodiscard]] std::uint32_t way_us() const { return client_us != 0 ? client_us : site_us; }
@@ -129,7 +130,7 @@ enum class Term : std::uint8_t {
   kNetwork,  // else round trip ingress → serving site
   kSetup,    // and opening a connection
   kQueue,    // those ahead
-  kPrefill,  // reading the whole prompt
+  kPrefill,  // reading the whole prompt, and what every prompt takes
   kCache,    // less what is cached: ≤ 0
   kBatch,    // slower tokens in a full batch
   kStall,    // decodes of others that this prompt holds up
