@@ -125,20 +125,35 @@ stage_fuzz() {
     python3 "$ROOT/scripts/lib/run_fuzzers.py" "$JOBS" "$FUZZ_SECONDS" "$ROOT/build/asan" "${targets[@]}"
 }
 
-# The simulation's own test program, of the optimised libraries that are shipped: its seeds are counted in thousands.
-stage_sim() {
+# build_release_with_tests TARGET…: the simulation's own test program is of the optimised libraries that are shipped: its
+# seeds are counted in thousands.
+build_release_with_tests() {
   configure_preset release
   step cmake-sim "configuring release with tests" cmake -DTDN_TESTS=ON "$ROOT/build/release"
-  build_preset release sim_test
+  build_preset release "$@"
+}
+
+stage_sim() {
+  if [[ ! -v PREPARED ]]; then build_release_with_tests sim_test; fi
   run_tests_of release 900 sim_test
+}
+
+# All that loop and sim build, before the one runs beside the other.
+stage_prepare() {
+  need_engine
+  build_release_with_tests tdn sim_test
+  need_node
+  npm_ci "$ROOT/tests"
 }
 
 # vitest over folders of tests/, against the release binary.
 run_vitest() {
   local status=0 log=vitest-${1%/} report=$LOGS/vitest-${1%/}.json
   rm -f "$report"
-  need_engine
-  build_preset release tdn
+  if [[ ! -v PREPARED ]]; then
+    need_engine
+    build_preset release tdn
+  fi
   need_node
   npm_ci "$ROOT/tests"
   (cd "$ROOT/tests" && checked types "types of the tests" npx --no-install tsc --noEmit) || status=1

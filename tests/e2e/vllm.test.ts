@@ -35,7 +35,8 @@ describe.skipIf(!python || !model)('vLLM behind an edge', () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     const server = new Process([python!, '-m', 'vllm.entrypoints.openai.api_server', '--model', model!, '--served-model-name', 'its-name', '--host', '127.0.0.1',
-      '--port', String(port), '--api-key', KEY, '--max-model-len', '2048', '--block-size', '32']);
+      '--port', String(port), '--api-key', KEY, '--max-model-len', '2048', '--block-size', '32',
+      '--gpu-memory-utilization', '0.2'], {env: {VLLM_CPU_KVCACHE_SPACE: '1'}}); // of the memory of the CPU, on the CPU
     await server.said(/Application startup complete/, 280_000);
     const folder = tempFolder('manifests');
     writeFileSync(path.join(folder, 'vllm.key'), `${KEY}\n`);

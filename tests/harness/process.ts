@@ -84,7 +84,7 @@ export class Process {
     return this.child.pid ?? 0;
   }
 
-  // Waits until the output so far matches.
+  // Waits until the output so far matches; fails once it has ended without.
   async said(pattern: RegExp, ms = 20_000): Promise<RegExpMatchArray> {
     const found = new Promise<RegExpMatchArray>((resolve) => {
       const look = () => {
@@ -96,7 +96,14 @@ export class Process {
       this.listeners.push(look);
       look();
     });
-    return within(ms, `output matching ${pattern}`, found, () => this.output);
+    const ended = this.exited.then(({code, signal}): RegExpMatchArray => {
+      const match = this.output.match(pattern);
+      if (!match) {
+        throw new Error(`process ${this.pid} ended with ${code ?? signal} before it said ${pattern}:\n${this.output}`);
+      }
+      return match;
+    });
+    return within(ms, `output matching ${pattern}`, Promise.race([found, ended]), () => this.output);
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM', ms = 15_000): Promise<Exit> {
