@@ -91,8 +91,8 @@ TEST(EngineReport, WhatIsNoReportIsNone) {
                    .has_value());
 }
 
-// Pages under tests/corpus: llama.cpp's is as the server wrote it, those of vLLM and SGLang are
-// made of their public names and types.
+// Pages under tests/corpus: llama.cpp's and that of vLLM 0.32 are as the servers wrote them, the
+// others are made of public names and types.
 std::string page(const std::string& name) {
   std::ifstream file(std::string(TDN_SOURCE_DIR "/tests/corpus/codec_prometheus_text_fuzz/") +
                      name);
@@ -123,6 +123,17 @@ TEST(EngineReport, OfVllmAddsUpItsReplicas) {
   EXPECT_EQ(report->slots, 0U);
   EXPECT_EQ(report->prefill_ns_per_token, 500'000U) << "of the tokens that were not cached";
   EXPECT_EQ(report->decode_us_per_token, 20'253U);
+}
+
+TEST(EngineReport, OfVllmAsOneServedIt) {
+  EngineCounters before;
+  const auto report =
+      read_engine_metrics(metrics_of(domain::EngineKind::kVllm), page("vllm-0.32.txt"), before);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->running, 1U);
+  EXPECT_EQ(report->waiting, 0U);
+  EXPECT_EQ(report->prefill_ns_per_token, 25'885'862U) << "three prompts of 81 tokens";
+  EXPECT_EQ(report->decode_us_per_token, 50'855U);
 }
 
 TEST(EngineReport, OfAnOlderVllm) {

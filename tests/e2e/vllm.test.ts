@@ -28,13 +28,13 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 }
 
 describe.skipIf(!python || !model)('vLLM behind an edge', () => {
+  let server: Process;
   let edge: Edge;
-  let url: string;
 
   beforeAll(async () => {
     const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
-    const server = new Process([python!, '-m', 'vllm.entrypoints.openai.api_server', '--model', model!, '--served-model-name', 'its-name', '--host', '127.0.0.1',
+    const url = `http://127.0.0.1:${port}`;
+    server = new Process([python!, '-m', 'vllm.entrypoints.openai.api_server', '--model', model!, '--served-model-name', 'its-name', '--host', '127.0.0.1',
       '--port', String(port), '--api-key', KEY, '--max-model-len', '2048', '--block-size', '32',
       '--gpu-memory-utilization', '0.2'], {env: {VLLM_CPU_KVCACHE_SPACE: '1'}}); // of the memory of the CPU, on the CPU
     await server.said(/Application startup complete/, 280_000);
@@ -43,7 +43,10 @@ describe.skipIf(!python || !model)('vLLM behind an edge', () => {
     const {file, key} = writeWorld(folder, {endpoints: [{name: 'vllm-1', kind: 'vllm', url, as: 'its-name', more: {credential: {file: 'vllm.key'}}}]});
     edge = await startEdge({manifests: file, key});
   }, 300_000);
-  afterAll(cleanUp);
+  afterAll(async () => {
+    await server.end('SIGTERM', 60_000); // its workers outlive a kill
+    await cleanUp();
+  }, 70_000);
 
   test('answers, streams and is booked to the token', async () => {
     const client = new OpenAI({baseURL: `${edge.gateway}/v1`, apiKey: edge.key, maxRetries: 0});
@@ -60,7 +63,7 @@ describe.skipIf(!python || !model)('vLLM behind an edge', () => {
   });
 
   test('its load is seen in an explanation, and a client that leaves frees it', async () => {
-    const ask = {model: 'smollm2', max_tokens: 1000, messages: [{role: 'user', content: 'Count from one to five hundred.'}]};
+    const ask = {model: 'smollm2', max_tokens: 1000, ignore_eos: true, messages: [{role: 'user', content: 'Count from one to five hundred.'}]};
     const running = async (): Promise<number> =>
       JSON.parse((await send(edge.gateway, {path: '/tdn/v1/explain', key: edge.key, body: ask})).body).candidates[0].known.running as number;
     let seen = 0;
