@@ -40,7 +40,7 @@ Examples:
       ->type_name("N")
       ->capture_default_str();
   app->add_option("-m,--model", options.model,
-                  "What to ask (default: the first that the key may use)")
+                  "What to ask (default: the first that the key may use and that is served)")
       ->type_name("MODEL");
   app->add_option("-o,--output", flags->format, "table or json")
       ->check(CLI::IsMember({"table", "json"}).description(""))

@@ -30,10 +30,11 @@ std::string age(std::string_view since, WallTime now) {
   return seconds < 7200 ? fmt::format("{} min", seconds / 60) : fmt::format("{} h", seconds / 3600);
 }
 
-std::string table_of(const Node& answer, WallTime now, bool colours) {
+std::string table_of(const Node& answer, bool healed, WallTime now, bool colours) {
   const Node* broken = answer.find("broken");
   if (broken == nullptr || broken->items.empty()) {
-    return "nothing is broken\n";
+    return healed ? "nothing is broken any more; what was killed is starting\n"
+                  : "nothing is broken\n";
   }
   Table table;
   for (const char* title : {"WHAT", "TARGET", "BY", "FOR", "SINCE"}) {
@@ -80,8 +81,9 @@ io::Task<int> chaos(io::Network& network, ChaosOptions options, WallTime now, Sc
   if (!answer) {
     co_return tell_failure(screen, "chaos", answer.error());
   }
+  const bool healed = !options.list && !options.request.harm;
   screen.out << (options.json ? codec::yaml::to_json(*answer)
-                              : table_of(*answer, now, screen.colours));
+                              : table_of(*answer, healed, now, screen.colours));
   co_return 0;
 }
 

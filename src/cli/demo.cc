@@ -6,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "codec/json_writer.h"
 #include "http/fetch.h"
 #include "io/loop.h"
 #include "local/files.h"
@@ -115,12 +116,38 @@ io::Task<Result<std::string>> Demo::first_model() {
     TDN_CO_TRY(const Node models, codec::yaml::from_json(answer->body));
     const Node* const data = models.find("data");
     if (data != nullptr && !data->items.empty()) {
+      for (const Node& model : data->items) {
+        std::string name(text_at(model, "id"));
+        if (co_await is_served(entry.url, name)) {
+          co_return name;
+        }
+      }
       co_return std::string(text_at(data->items.front(), "id"));
     }
     last = Error(Code::kMissing, fmt::format("{}: the key may use no model; {}", entry.url,
                                              text_at(models, "error.message")));
   }
   co_return fail(std::move(last));
+}
+
+io::Task<bool> Demo::is_served(std::string gateway, std::string model) {
+  http::FetchRequest request;
+  request.method = "POST";
+  request.url = gateway + "/tdn/v1/explain";
+  request.fields = {{"authorization", "Bearer " + key_.reveal()},
+                    {"content-type", "application/json"},
+                    {"accept", "application/json"}};
+  codec::JsonWriter(request.body)
+      .begin_object()
+      .key("model")
+      .string(model)
+      .key("messages")
+      .begin_array()
+      .end_array()
+      .end_object();
+  const Result<http::Fetched> answer = co_await http::fetch(network_, std::move(request));
+  const Result<Node> told = answer ? codec::yaml::from_json(answer->body) : fail(answer.error());
+  co_return told && !text_at(*told, "chosen.endpoint").empty();
 }
 
 io::Task<> Demo::load() {

@@ -17,7 +17,7 @@ namespace tdn::cli {
 struct DemoOptions {
   int seconds = 60;
   int clients = 2;    // of each city; each asks one request after the other
-  std::string model;  // empty: the first that the key may use
+  std::string model;  // empty: the first that the key may use and that is served now
   std::string state;  // of the network: its demo-key, its cities
   bool json = false;
   bool live = false;  // standard error is a terminal: the progress line is drawn over
@@ -25,7 +25,7 @@ struct DemoOptions {
 
 class Demo {
  public:
-  // All borrowed.
+  // All borrowed. Control is asked only where the state folder does not hold the cities.
   Demo(io::Loop& loop, io::Network& network, client::ControlClient& control, Secret key,
        DemoOptions options, Screen screen);
 
@@ -37,6 +37,8 @@ class Demo {
  private:
   [[nodiscard]] io::Task<Result<void>> prepare();
   [[nodiscard]] io::Task<Result<std::string>> first_model();
+  // Whether a request for it would find an endpoint now.
+  [[nodiscard]] io::Task<bool> is_served(std::string gateway, std::string model);
   [[nodiscard]] io::Task<> load();
   io::Task<> be_client(std::size_t city, std::uint64_t number);
   io::Task<> tell_progress();

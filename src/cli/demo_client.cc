@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
@@ -15,11 +16,13 @@
 namespace tdn::cli {
 namespace {
 
+constexpr Duration kLeftFor = std::chrono::seconds(10);
+
 // A demo's client waits no longer than a person would.
 http::ClientLimits client_limits() {
   http::ClientLimits limits;
   limits.connect = std::chrono::seconds(2);
-  limits.first_byte = std::chrono::seconds(30);
+  limits.first_byte = std::chrono::seconds(10);
   limits.between_bytes = std::chrono::seconds(30);
   return limits;
 }
@@ -86,7 +89,8 @@ DemoClient::DemoClient(io::Loop& loop, io::Network& network, const DemoCity& cit
       city_(city),
       key_(key),
       limits_(client_limits()),
-      upstreams_(city.entries.size()) {}
+      upstreams_(city.entries.size()),
+      left_until_(city.entries.size()) {}
 
 io::Task<Result<http::Upstream*>> DemoClient::upstream(std::size_t entry) {
   std::unique_ptr<http::Upstream>& made = upstreams_[entry];
@@ -102,12 +106,21 @@ io::Task<Sight> DemoClient::ask(DemoPrompt prompt) {
   const std::string body = body_of(prompt);
   const Instant begin = loop_.clock().now();
   Sight sight;
+  const auto is_left = [begin](Instant until) { return until > begin; };
+  const bool none_is_there = std::ranges::all_of(left_until_, is_left);
   for (std::size_t entry = 0; entry < city_.entries.size(); ++entry) {
+    if (is_left(left_until_[entry]) && !none_is_there) {
+      continue;
+    }
     const Result<void> done = co_await try_entry(entry, body, begin, sight);
     if (done) {
       sight.ending = Ending::kComplete;
       sight.error.clear();
       break;
+    }
+    const bool refused = done.error().code() == Code::kUpstreamError;
+    if (sight.ending != Ending::kCut && !refused) {
+      left_until_[entry] = loop_.clock().now() + kLeftFor;  // nobody is there
     }
     sight.error = done.error().detail();
     if (sight.ending == Ending::kCut || done.error().retry() == Retry::kNo) {

@@ -1,6 +1,7 @@
 // One client of `tdn demo`: sends a prompt to the gateway that it is steered to, reads the streamed
 // answer, and keeps what it saw. A gateway that is not there, or breaks off before anything came,
-// is left for the next one, as an application behind DNS does.
+// is left for the next one, as an application behind DNS does, and is not asked again for ten
+// seconds, as if DNS had been told.
 //
 // Belongs to its loop's thread.
 #pragma once
@@ -64,6 +65,7 @@ class DemoClient {
   const Secret& key_;
   const http::ClientLimits limits_;
   std::vector<std::unique_ptr<http::Upstream>> upstreams_;  // by entry, made at first use
+  std::vector<Instant> left_until_;                         // by entry
 };
 
 }  // namespace tdn::cli

@@ -182,7 +182,9 @@ std::string render_demo(const DemoReport& report, bool colours) {
   text += fmt::format("\n{} requests in {:.0f} s", all.requests,
                       std::chrono::duration<double>(report.lasted).count());
   if (all.moved > 0) {
-    text += fmt::format("; {} times a gateway was not there and the next one was asked", all.moved);
+    text += fmt::format(
+        "; {} times a gateway was not there, or could not serve, and the next one was asked",
+        all.moved);
   }
   text += all.simulated ? "; engines are SIMULATED: their words are made up\n" : "\n";
   for (const auto& [error, count] : all.errors) {

@@ -1,6 +1,7 @@
 #include "gateway/answer_follower.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace tdn::gateway {
 
@@ -29,6 +30,10 @@ Result<AnswerFollower::Step> AnswerFollower::follow(const codec::SseEvent& event
     return fail(busy ? Code::kOverloaded : Code::kUpstreamError,
                 busy ? "the engine is busy" : "the engine reported an error in its answer");
   }
+  if (!found.is_json && !found.done && !event.data.empty()) {
+    return fail(Code::kUpstreamError, "the engine's stream holds an event that is no JSON object");
+  }
+  note_step(found, event.data);
   count(found);
   if (found.done || (finished() && found.finished > 0)) {
     holding_ = true;
@@ -40,6 +45,16 @@ Result<AnswerFollower::Step> AnswerFollower::follow(const codec::SseEvent& event
     cut(event, found.usage_member, step);
   }
   return step;
+}
+
+void AnswerFollower::note_step(const Inspection& found, std::string_view data) {
+  if (found.has_content || found.finished > 0 || found.done) {
+    ++steps_;
+    return;
+  }
+  const std::uint64_t hash = std::hash<std::string_view>{}(data) | 1U;
+  steps_ += hash != last_without_content_ ? 1 : 0;
+  last_without_content_ = hash;
 }
 
 void AnswerFollower::count(const Inspection& found) {

@@ -43,7 +43,7 @@ class AnswerFollower {
     bool drop = false;  // nothing of it is for the client
   };
   // An error event of the engine is an error here: kOverloaded if it says so (429, 503), otherwise
-  // upstream_error, its words left out of it.
+  // upstream_error, its words left out of it. So is an event that holds something else than JSON.
   [[nodiscard]] Result<Step> follow(const codec::SseEvent& event);
 
   // From here on everything is held.
@@ -61,11 +61,16 @@ class AnswerFollower {
   // Events with content, for when the engine gives no counts.
   [[nodiscard]] std::uint64_t content_events() const { return content_events_; }
   [[nodiscard]] codec::Finish finish() const { return finish_; }
+  // Grows with each event that may have brought the answer forward. Comments, and events without
+  // content that repeat the one before byte for byte, do not: an engine that hangs may keep sending
+  // those.
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
   // Something of the answer itself has come: too late to try another endpoint.
   [[nodiscard]] bool begun() const { return begun_; }
 
  private:
   void count(const codec::Inspection& found);
+  void note_step(const codec::Inspection& found, std::string_view data);
   [[nodiscard]] bool cut_usage(const codec::Inspection& found) const;
   void cut(const codec::SseEvent& event, codec::Span member, Step& step);
 
@@ -74,6 +79,8 @@ class AnswerFollower {
   codec::EventInspector inspector_;
   std::string rewritten_;
   std::uint64_t content_events_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t last_without_content_ = 0;  // its hash; 0: none yet
   std::uint32_t finishes_seen_ = 0;
   codec::Finish finish_ = codec::Finish::kNone;
   bool has_usage_ = false;

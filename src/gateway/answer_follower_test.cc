@@ -49,6 +49,33 @@ struct Following {
   std::optional<Code> error;
 };
 
+TEST(AnswerFollower, WhatOnlyKeepsTheConnectionOpenIsNoStep) {
+  const std::string empty = chunk(R"("choices":[{"index":0,"delta":{}}])");
+  Following run({});
+  run.feed(": ping\n\n: ping\n\n");
+  EXPECT_EQ(run.follower.steps(), 0U);
+  run.feed(empty);
+  EXPECT_EQ(run.follower.steps(), 1U) << "another event than the one before may mean something";
+  run.feed(empty + ": ping\n\n" + empty);
+  EXPECT_EQ(run.follower.steps(), 1U);
+  run.feed(kText + kText);
+  EXPECT_EQ(run.follower.steps(), 3U) << "text may repeat";
+  run.feed(kFinish + kDone);
+  EXPECT_EQ(run.follower.steps(), 5U);
+}
+
+TEST(AnswerFollower, AnEventThatIsNoJsonIsTheEnginesFailure) {
+  for (const char* data : {"data: not json at all\n\n", "data: [1]\n\n", "data: {\"a\":\n\n"}) {
+    Following run({});
+    run.feed(kText + data);
+    EXPECT_EQ(run.error, Code::kUpstreamError) << data;
+    EXPECT_EQ(run.sent, kText);
+  }
+  Following run({});
+  run.feed("event: ping\ndata:\n\n" + kText);
+  EXPECT_FALSE(run.error.has_value()) << "no data, no answer";
+}
+
 TEST(AnswerFollower, HoldsTheFinishAndAllAfterIt) {
   Following run({});
   run.feed(kText + kText + kFinish + kUsage + kDone);

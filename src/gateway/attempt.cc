@@ -97,7 +97,6 @@ Verdict judge(int status) {
   }
   switch (status) {
     case 400:
-    case 404:
     case 413:
     case 422:
       return Verdict::kRefusal;

@@ -51,8 +51,10 @@ Result<std::string> read_secret(const domain::Endpoint& endpoint) {
   while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) {
     secret.pop_back();
   }
-  if (secret.empty() || secret.size() > kCredentialLimit || codec::breaks_line(secret)) {
-    return bad("it is empty, larger than 8 KiB, or holds a line break or a zero byte");
+  const auto is_control = [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; };
+  if (secret.empty() || secret.size() > kCredentialLimit ||
+      std::ranges::any_of(secret, is_control)) {
+    return bad("it is empty, larger than 8 KiB, or holds a control character");
   }
   return secret;
 }

@@ -1,5 +1,6 @@
 // What a failed attempt means: for the health of the endpoint (route/health.h says whose failure
 // counts), for another attempt, and for the client.
+#include "base/log.h"
 #include "gateway/gateway.h"
 #include "io/loop.h"
 
@@ -34,6 +35,9 @@ Error Gateway::note_failure(Request& request, const Leg& leg, Error error,
   route::EndpointState& state = request.catalogue->table().state(leg.endpoint);
   // When the request's own time is over, that is not the engine's fault.
   const bool out_of_time = context.deadline() <= loop_.now();
+  if (!context.cancelled() && error.code() != Code::kOverloaded) {
+    tell_failure(kEngineFailed, request, leg, error.detail());
+  }
   if (!context.cancelled() && !out_of_time) {
     if (const auto observation = failure_seen(error.code())) {
       const bool engine = route::is_failed_request(*observation);
@@ -47,6 +51,19 @@ Error Gateway::note_failure(Request& request, const Leg& leg, Error error,
     }
   }
   return failure_told(std::move(error), leg.forwarded, context);
+}
+
+void Gateway::tell_failure(std::string_view what, const Request& request, const Leg& leg,
+                           std::string_view why) {
+  log_warning("gateway", what,
+              {{"request", request.id_view()},
+               {"endpoint", request.snapshot()[leg.endpoint].name},
+               {"why", why}});
+}
+
+void Gateway::note_interrupted(Request& request, const Leg& leg, std::string_view why) {
+  request.told.interrupted = true;
+  tell_failure("an answer broke off", request, leg, why);
 }
 
 route::Requester Gateway::requester(const Request& request) {

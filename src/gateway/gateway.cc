@@ -403,15 +403,12 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
       break;
   }
   const int status = head->status();
-  log_warning("gateway", "an engine answered with a failure",
-              {{"request", request.id_view()},
-               {"endpoint", endpoint.name},
-               {"status", static_cast<std::uint64_t>(status)}});
   Error error(Code::kUpstreamError,
               fmt::format("the engine answered with status {}; the operator can see why", status));
-  if (status >= 400 && status < 500 && status != 401 && status != 403) {
+  if (status >= 400 && status < 500 && status != 401 && status != 403 && status != 404) {
     // It answered, and found fault with this one request: that says nothing of its health.
     state.observe(route::Observation::kAnswered, loop_.now());
+    tell_failure(kEngineFailed, request, leg, error.detail());
     co_return fail(std::move(error));
   }
   co_return fail(failed(std::move(error)));

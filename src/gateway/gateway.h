@@ -49,6 +49,8 @@ struct GatewayOptions {
 // longer is as good as gone: what is more than this there and back is no way.
 inline constexpr Duration kSignOfLife = std::chrono::seconds(1);
 inline constexpr Duration kStallMargin = std::chrono::seconds(5);
+// The log line of each attempt in vain, with request, endpoint and why.
+inline constexpr std::string_view kEngineFailed = "an engine failed at a request";
 
 class Gateway final : public http::Handler {
  public:
@@ -98,6 +100,9 @@ class Gateway final : public http::Handler {
   // What a client is told of an upstream's failure.
   [[nodiscard]] static Error upstream_error(Error error, bool of_site);
 
+  // An answer of which something was sent ends before its end; `why` without the engine's words.
+  static void note_interrupted(Request& request, const Leg& leg, std::string_view why);
+
  private:
   void begin(Request& request);
   [[nodiscard]] io::Task<Result<void>> answer_models(Request& request);
@@ -129,6 +134,9 @@ class Gateway final : public http::Handler {
   [[nodiscard]] static Result<void> in_service(const Request& request);
   [[nodiscard]] Result<void> reserve(Request& request);
   void note_user(Request& request) const;
+  // For the operator; `why` likewise.
+  static void tell_failure(std::string_view what, const Request& request, const Leg& leg,
+                           std::string_view why);
   [[nodiscard]] Error note_failure(Request& request, const Leg& leg, Error error,
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::array<std::string_view, 16> kDropped{"connection",
+constexpr std::array<std::string_view, 18> kDropped{"connection",
                                                     "keep-alive",
                                                     "proxy-authenticate",
                                                     "proxy-connection",
@@ -27,7 +27,9 @@ constexpr std::array<std::string_view, 16> kDropped{"connection",
                                                     "server-timing",
                                                     "set-cookie",
                                                     "retry-after",
-                                                    "alt-svc"};
+                                                    "alt-svc",
+                                                    "location",
+                                                    "content-location"};
 constexpr std::array<std::string_view, 3> kDroppedPrefixes{"x-ratelimit", "access-control-",
                                                            "tdn-"};
 

@@ -91,7 +91,8 @@ bool PeerProber::is_due(const Catalogue& catalogue, domain::SiteIndex site,
   const std::vector<domain::Endpoint>& endpoints = catalogue.snapshot().endpoints();
   for (std::uint32_t i = 0; i < endpoints.size(); ++i) {
     const route::EndpointState& state = catalogue.table().state({i});
-    if (endpoints[i].site == site && (state.health() != Health::kUp || state.in_flight() > 0)) {
+    const bool usable = state.health() == Health::kUp && state.trouble() == route::Trouble::kNone;
+    if (endpoints[i].site == site && (!usable || state.in_flight() > 0)) {
       return true;
     }
   }
@@ -194,6 +195,7 @@ void PeerProber::note(const Catalogue& catalogue, domain::SiteIndex site,
     } else if (const auto found = std::ranges::find(*states, endpoint.uid, &PeerEndpointState::uid);
                found != states->end()) {
       state.report(found->report, loop_.now());
+      state.set_trouble(found->trouble);
     }
     changed = changed || (state.health() != before && state.health() == Health::kDown);
   }

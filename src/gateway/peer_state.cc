@@ -13,6 +13,8 @@ using codec::JsonReader;
 
 // By number of route::Health.
 constexpr std::array<std::string_view, 4> kHealth{"unknown", "up", "down", "ejected"};
+// By number of route::Trouble.
+constexpr std::array<std::string_view, 3> kTrouble{"", "credential", "certificate"};
 
 std::uint32_t counted(JsonReader& json) {
   return static_cast<std::uint32_t>(
@@ -50,6 +52,11 @@ Result<PeerEndpointState> read_endpoint(JsonReader& json) {
       state.report.waiting = counted(json);
     } else if (JsonReader::matches(*key, "slots")) {
       state.report.slots = counted(json);
+    } else if (JsonReader::matches(*key, "trouble")) {
+      const auto found = std::ranges::find(kTrouble, json.string());
+      state.trouble = found == kTrouble.end()
+                          ? route::Trouble::kNone
+                          : static_cast<route::Trouble>(found - kTrouble.begin());
     } else if (JsonReader::matches(*key, "promptUs")) {
       state.report.prompt_us = rate(json);
     } else if (JsonReader::matches(*key, "prefillNsPerToken")) {
@@ -81,6 +88,9 @@ std::string peer_state_json(const Catalogue& catalogue) {
     const auto reported = state.reported();
     json.begin_object().key("uid").string(to_string(endpoints[i].uid));
     json.key("health").string(kHealth[static_cast<std::size_t>(state.health())]);
+    if (state.trouble() != route::Trouble::kNone) {
+      json.key("trouble").string(kTrouble[static_cast<std::size_t>(state.trouble())]);
+    }
     json.key("running").number(
         std::uint64_t{reported ? reported->report.running : state.in_flight()});
     json.key("waiting").number(std::uint64_t{reported ? reported->report.waiting : 0});

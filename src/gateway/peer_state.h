@@ -3,9 +3,10 @@
 //   {"endpoints":[{"uid":"…","health":"up","running":2,"waiting":0,"slots":8,
 //                  "promptUs":9000,"prefillNsPerToken":40000,"decodeUsPerToken":12000}]}
 //
-// What is not known is left out; health is "unknown", "up", "down" or "ejected" (route/health.h).
-// So an edge knows of the endpoints of other sites, and that the way there is open, also while
-// control is away.
+// and "trouble":"credential" or "certificate" where that keeps it from being used. What is not
+// known is left out; health is "unknown", "up", "down" or "ejected" (route/health.h). So an edge
+// knows of the endpoints of other sites, and that the way there is open, also while control is
+// away.
 #pragma once
 
 #include <string>
@@ -23,6 +24,7 @@ inline constexpr std::size_t kMostPeerStateBytes = std::size_t{1} << 20U;
 struct PeerEndpointState {
   Uid uid;
   route::EndpointReport report;
+  route::Trouble trouble = route::Trouble::kNone;
 };
 
 // Of this site's endpoints.

@@ -19,7 +19,7 @@ TEST(PeerState, WhatIsSomethingElseIsRefused) {
   }
   const auto some = parse_peer_state(
       R"({"new":1,"endpoints":[{"uid":"0192f0c0-a000-7000-8000-000000000001","health":"down",)"
-      R"("running":99999999999,"waiting":3,"more":[],"promptUs":9000,)"
+      R"("running":99999999999,"waiting":3,"more":[],"trouble":"certificate","promptUs":9000,)"
       R"("prefillNsPerToken":99999999999,"decodeUsPerToken":12000}]})");
   ASSERT_TRUE(some.has_value()) << some.error().detail();
   ASSERT_EQ(some->size(), 1U);
@@ -27,6 +27,7 @@ TEST(PeerState, WhatIsSomethingElseIsRefused) {
   EXPECT_EQ(some->front().report.running, route::EndpointReport::kMostCounted);
   EXPECT_EQ(some->front().report.waiting, 3U);
   EXPECT_EQ(some->front().report.prompt_us, 9'000U);
+  EXPECT_EQ(some->front().trouble, route::Trouble::kCertificate);
   EXPECT_EQ(some->front().report.prefill_ns_per_token, UINT32_MAX);
   EXPECT_EQ(some->front().report.decode_us_per_token, 12'000U);
 }
@@ -66,6 +67,7 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   state(paris, "far").report({.running = 3, .waiting = 2, .slots = 4}, test.clock.now());
   state(paris, "far").learn_prefill(8, 9'000);
   state(paris, "far").learn_decode(12'000);
+  state(paris, "far").set_trouble(route::Trouble::kCredential);
   probe();
   EXPECT_EQ(state(frankfurt, "far").health(), Health::kUp);
   const auto reported = state(frankfurt, "far").reported();
@@ -76,6 +78,7 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   EXPECT_EQ(state(frankfurt, "far").prompt_us(), 9'000U) << "what it learned there";
   EXPECT_EQ(state(frankfurt, "far").decode_us_per_token(), 12'000U);
   EXPECT_EQ(state(frankfurt, "far").prefill_ns_per_token(), 0U);
+  EXPECT_EQ(state(frankfurt, "far").trouble(), route::Trouble::kCredential);
   EXPECT_EQ(state(frankfurt, "north").health(), Health::kUnknown) << "it may be about to start";
   EXPECT_EQ(state(frankfurt, "near").health(), Health::kUnknown) << "its own is not its business";
   EXPECT_TRUE(frankfurt.engines.far.empty());

@@ -71,8 +71,11 @@ class StreamRelay {
     io::Context& context = co_await io::this_context();
     const Instant never = context.deadline();
     io::DeadlineScope usage_deadline(context, never);
+    Instant stepped = context.loop().now();  // the answer was last brought forward
     while (true) {
-      a_.exchange.set_patience(a_.gateway.patience(a_.leg, follower_.begun()));
+      const Instant stalled = stepped + a_.gateway.patience(a_.leg, follower_.begun());
+      a_.exchange.set_patience(stalled - context.loop().now());
+      const std::uint64_t steps = follower_.steps();
       Result<std::optional<std::string_view>> piece = co_await a_.exchange.read_body();
       if (!piece) {
         co_return after_failure(std::move(piece).error(), context);
@@ -90,6 +93,9 @@ class StreamRelay {
       }
       if (!*more) {
         co_return Flow::kComplete;
+      }
+      if (follower_.steps() != steps) {
+        stepped = context.loop().now();
       }
       if (follower_.finished() && !waiting_for_usage_) {
         waiting_for_usage_ = true;
@@ -250,6 +256,7 @@ class StreamRelay {
 
   // The client is told in-band; what it got is a true prefix, and no `[DONE]` follows.
   io::Task<> interrupt() {
+    a_.gateway.note_interrupted(a_.request, a_.leg, error_->detail());
     a_.gateway.settle(a_.request, a_.leg,
                       timed_out_ ? meter::End::kTimedOut : meter::End::kUpstreamDied);
     io::Context& context = co_await io::this_context();

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,11 +56,19 @@ class WholeRelay {
  private:
   // Collects the body in `pieces_`, passing on what is beyond 1 MiB. False: the client left.
   io::Task<Result<bool>> receive() {
+    const io::Context& context = co_await io::this_context();
+    Instant stepped = context.loop().now();
     while (true) {
+      // White space brings no answer forward: an engine that hangs may keep sending it.
+      const Instant stalled = stepped + a_.gateway.patience(a_.leg, true);
+      a_.exchange.set_patience(stalled - context.loop().now());
       TDN_CO_TRY(const http::Exchange::Piece piece, co_await a_.exchange.read_body());
       if (!piece) {
         body_ = pieces_;
         co_return true;
+      }
+      if (piece->find_first_not_of(" \t\r\n") != piece->npos) {
+        stepped = context.loop().now();
       }
       pieces_.append(*piece);
       if (pieces_.size() - sent_ > kHeldWhole &&
@@ -129,6 +139,7 @@ class WholeRelay {
     if (a_.request.answered) {
       // Part of the body is out: only breaking the connection tells the client that it is not
       // whole.
+      a_.gateway.note_interrupted(a_.request, a_.leg, error.detail());
       a_.gateway.settle(a_.request, a_.leg, meter::End::kUpstreamDied);
       a_.request.client.abort();
       a_.leg.broke = route::Observation::kBroken;
@@ -150,6 +161,17 @@ io::Task<Result<void>> relay_whole(Answering answering) {
   co_return co_await relay.run();
 }
 
+namespace {
+
+// Whether an engine's words hold the key that it was called with.
+bool tells_credential(const Answering& answering, std::string_view words) {
+  const std::string_view header = answering.request.catalogue->credential(answering.leg.endpoint);
+  const std::string_view key = header.substr(header.find(' ') + 1);
+  return !key.empty() && words.find(key) != words.npos;
+}
+
+}  // namespace
+
 io::Task<Result<void>> relay_refusal(Answering answering) {
   std::string body;
   while (true) {
@@ -162,6 +184,12 @@ io::Task<Result<void>> relay_refusal(Answering answering) {
     if (body.size() > kHeldWhole) {
       co_return fail(Code::kUpstreamError, "the engine's refusal is larger than 1 MiB");
     }
+  }
+  if (tells_credential(answering, body)) {
+    co_return fail(Code::kUpstreamError,
+                   fmt::format("the engine refused the request with status {}, in words that are "
+                               "not for its client; the operator can see why",
+                               answering.head.status()));
   }
   Gateway& gateway = answering.gateway;
   gateway.refuse_admission(answering.request, Code::kInvalidRequest);

@@ -85,6 +85,7 @@ struct Request {
   struct Told {
     std::uint32_t endpoint = UINT32_MAX;  // taken last
     std::uint16_t status = 0;             // of an engine's answer that was passed on
+    bool interrupted = false;             // which broke off
     std::uint8_t attempts = 0;
     route::Reason reason = route::Reason::kNone;
     meter::TokenTotals tokens;

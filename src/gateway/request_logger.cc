@@ -79,6 +79,9 @@ void RequestLogger::ended(const Request& request, const Error* error, Instant no
     raw.code = number_of(error->code());
     raw.status = static_cast<std::uint16_t>(info(error->code()).status);
   }
+  if (error == nullptr && request.told.interrupted) {
+    raw.code = number_of(Code::kStreamInterrupted);
+  }
   raw.attempts = request.told.attempts;
   raw.streamed = request.scan.stream;
   raw.reason = request.told.reason;

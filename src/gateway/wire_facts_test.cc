@@ -213,6 +213,38 @@ TEST_F(WireFacts, ABusyEngineWithoutRetryAfterIsLeftAloneForASecond) {
   EXPECT_EQ(state("near").paused_until(), test.clock.now() + 1s);
 }
 
+// An engine that hangs while its server, or a proxy before it, keeps the connection open.
+TEST_F(WireFacts, AStreamThatOnlyPingsHasStalled) {
+  start();
+  const auto client = request(kStream);
+  begin_stream();
+  event(text_event(1));
+  for (int second = 0; second < 29; ++second) {
+    test.advance(1s);
+    event(": ping\n\n");
+  }
+  EXPECT_THAT(read(*client), Not(HasSubstr("stream_interrupted")));
+  test.advance(1s);
+  EXPECT_THAT(read(*client), HasSubstr("stream_interrupted"));
+  ASSERT_EQ(books.records.size(), 1U);
+  EXPECT_EQ(books.records[0].end, meter::End::kTimedOut);
+}
+
+TEST_F(WireFacts, AWholeAnswerOfWhiteSpaceHasStalledAndAnotherIsAsked) {
+  start();
+  const auto client = request(kPlain);
+  const std::size_t asked = engines.far.size();
+  write(engine(0), "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n");
+  for (int second = 0; second < 29; ++second) {
+    test.advance(1s);
+    write(engine(0), " ");
+  }
+  EXPECT_EQ(engines.far.size(), asked);
+  test.advance(1s);
+  EXPECT_EQ(read(*client), "");
+  ASSERT_EQ(engines.far.size(), asked + 1);
+}
+
 TEST_F(WireFacts, AWholeAnswerWithoutCountsIsBilledByItsText) {
   start();
   const auto client = request(kPlain);

@@ -88,11 +88,13 @@ void Supervisor::pause(std::string_view name) {
 }
 
 void Supervisor::resume(std::string_view name) {
-  if (Kept* kept = find(name)) {
-    kept->paused = false;
-    if (kept->child) {
-      kept->child->signal(SIGCONT);
-    }
+  Kept* const kept = find(name);
+  if (kept == nullptr || !kept->paused) {
+    return;  // who stopped it otherwise wants it so
+  }
+  kept->paused = false;
+  if (kept->child) {
+    kept->child->signal(SIGCONT);
   }
 }
 

@@ -22,6 +22,9 @@ using codec::yaml::text_at;
 constexpr std::string_view kReference = "docs/reference/scenarios.md";
 constexpr double kMostAccessMs = 10'000;
 constexpr double kMostSlots = 4096;
+constexpr double kFewestBytesPerSecond = 100'000;
+
+bool is_upper(char letter) { return letter >= 'A' && letter <= 'Z'; }
 
 Duration from_ms(double ms) {
   return std::chrono::round<Duration>(std::chrono::duration<double, std::milli>(ms));
@@ -112,8 +115,11 @@ class Reader {
     TDN_TRY(const double jitter, fields.number("jitterMs", {.most = 1000, .otherwise = 0}));
     TDN_TRY(const double bytes, fields.number("bytesPerSecond", {.most = 1e12, .otherwise = 0}));
     TDN_TRY_VOID(fields.done());
-    if (bytes > 0 && bytes < 1) {
-      return fail(fields.wrong("bytesPerSecond is 0, for no bound, or at least 1"));
+    if (bytes > 0 && bytes < kFewestBytesPerSecond) {
+      return fail(
+          fields.wrong(fmt::format("bytesPerSecond is 0, for no bound, or at least {}: "
+                                   "slower links cannot carry what sites tell each other",
+                                   kFewestBytesPerSecond)));
     }
     scenario_.jitter = from_ms(jitter);
     scenario_.bytes_per_second = static_cast<std::uint64_t>(bytes);
@@ -200,6 +206,12 @@ class Reader {
     TDN_TRY(city.name, read_name(fields));
     TDN_TRY(city.place, read_place(fields));
     TDN_TRY(city.country, fields.text("country"));
+    if (city.country.size() != 2 || !std::ranges::all_of(city.country, is_upper)) {
+      return fail(
+          fields.wrong(*node.find("country"),
+                       fmt::format("country must be two upper-case letters (ISO 3166-1), not '{}'",
+                                   city.country)));
+    }
     TDN_TRY(city.latitude, fields.number("latitude", {.least = -90, .most = 90}));
     TDN_TRY(city.longitude, fields.number("longitude", {.least = -180, .most = 180}));
     TDN_TRY_VOID(fields.done());

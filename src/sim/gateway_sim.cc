@@ -6,6 +6,7 @@
 
 #include "codec/hex.h"
 #include "sim/gateway_world.h"
+#include "sim/print.h"
 
 namespace tdn::sim {
 namespace {
@@ -32,11 +33,11 @@ GatewayOutcome tell(const GatewaySimOptions& options, std::uint64_t seed) {
 }
 
 void print_counts(const GatewayCounts& counts) {
-  fmt::print(
-      "  {} events, {} requests: {} finishes seen, {} answers cut, {} refused\n"
-      "  {} records, {} of them orphans; {} crashes, {} of them with loss of power\n",
-      counts.events, counts.requests, counts.finishes, counts.cut_answers, counts.refusals,
-      counts.records, counts.orphans, counts.crashes, counts.power_losses);
+  print(stdout,
+        "  {} events, {} requests: {} finishes seen, {} answers cut, {} refused\n"
+        "  {} records, {} of them orphans; {} crashes, {} of them with loss of power\n",
+        counts.events, counts.requests, counts.finishes, counts.cut_answers, counts.refusals,
+        counts.records, counts.orphans, counts.crashes, counts.power_losses);
 }
 
 }  // namespace
@@ -62,17 +63,17 @@ Result<void> run_gateway_sim(const GatewaySimOptions& options) {
     if (!outcome.violations.empty()) {
       ++failed;
       for (const std::string& violation : outcome.violations) {
-        fmt::print("seed {}: {}\n", seed, violation);
+        print(stdout, "seed {}: {}\n", seed, violation);
       }
-      fmt::print("seed {}: replay with: {}\n", seed, replay_command(options, seed));
+      print(stdout, "seed {}: replay with: {}\n", seed, replay_command(options, seed));
     }
     if (options.seeds == 1) {
-      fmt::print("trace {}\n", codec::to_hex(outcome.trace));
+      print(stdout, "trace {}\n", codec::to_hex(outcome.trace));
     }
   }
   const double seconds = std::chrono::duration<double>(system_clock().now() - start).count();
-  fmt::print("{} seeds in {:.1f} s, {:.0f} per second; {} failed\n", told, seconds,
-             static_cast<double>(told) / seconds, failed);
+  print(stdout, "{} seeds in {:.1f} s, {:.0f} per second; {} failed\n", told, seconds,
+        static_cast<double>(told) / seconds, failed);
   print_counts(counts);
   if (planted) {
     return failed > 0 ? Result<void>{}

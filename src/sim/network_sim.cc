@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "codec/hex.h"
+#include "sim/print.h"
 
 namespace tdn::sim {
 namespace {
@@ -50,7 +51,8 @@ NetworkOutcome tell(const NetworkSimOptions& options, std::uint64_t seed) {
 }
 
 void print_counts(const NetworkCounts& counts) {
-  fmt::print(
+  print(
+      stdout,
       "  {} events, {} requests: {} finishes seen, {} refused; {} records at control, {} of them "
       "sold\n"
       "  {} changes by the operator, {} crashes of edges, {} of control, {} sites cut off, {} old "
@@ -88,17 +90,17 @@ Result<void> run_network_sim(const NetworkSimOptions& options) {
     if (!outcome.violations.empty()) {
       ++failed;
       for (const std::string& violation : outcome.violations) {
-        fmt::print("seed {}: {}\n", seed, violation);
+        print(stdout, "seed {}: {}\n", seed, violation);
       }
-      fmt::print("seed {}: replay with: {}\n", seed, replay_command(options, seed));
+      print(stdout, "seed {}: replay with: {}\n", seed, replay_command(options, seed));
     }
     if (options.seeds == 1) {
-      fmt::print("trace {}\n", codec::to_hex(outcome.trace));
+      print(stdout, "trace {}\n", codec::to_hex(outcome.trace));
     }
   }
   const double seconds = std::chrono::duration<double>(system_clock().now() - start).count();
-  fmt::print("{} seeds in {:.1f} s, {:.1f} per second; {} failed\n", told, seconds,
-             static_cast<double>(told) / seconds, failed);
+  print(stdout, "{} seeds in {:.1f} s, {:.1f} per second; {} failed\n", told, seconds,
+        static_cast<double>(told) / seconds, failed);
   print_counts(counts);
   if (planted) {
     return failed > 0 ? Result<void>{}

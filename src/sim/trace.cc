@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "sim/print.h"
+
 namespace tdn::sim {
 namespace {
 
@@ -44,9 +46,8 @@ void Trace::note(std::string_view what, std::uint64_t first, std::uint64_t secon
     pending_.clear();
   }
   if (print_ != nullptr) {
-    fmt::print(print_, "{:>16.6f} {:<10} {:>4} {:>4} {}\n",
-               std::chrono::duration<double>(clock_.now()).count(), what, first, second,
-               shown(bytes));
+    print(print_, "{:>16.6f} {:<10} {:>4} {:>4} {}\n",
+          std::chrono::duration<double>(clock_.now()).count(), what, first, second, shown(bytes));
   }
 }
 

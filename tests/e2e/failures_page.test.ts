@@ -4,7 +4,7 @@ import {spawnSync} from 'node:child_process';
 import {mkdirSync, readFileSync, symlinkSync} from 'node:fs';
 import path from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import {errorOf, send} from '../harness/client.ts';
+import {errorOf, send, stream, sumUp} from '../harness/client.ts';
 import {chat, type Network, startNetwork} from '../harness/network.ts';
 import {cleanUp, ROOT, TDN, tempFolder} from '../harness/process.ts';
 
@@ -88,6 +88,15 @@ test('symptoms are what the page says they look like', async () => {
   await expect.poll(() => type(told).output).toMatch(/frankfurt.*it is down/);
   expect(type('tdn top --once').output).toMatch(/frankfurt.*down/);
   process.kill(frankfurt.pids.engine, 'SIGCONT');
+  await expect.poll(async () => String((await send(frankfurt.gateway, chat(network.ready))).headers['tdn-route']), {timeout: 20_000}).toMatch(/^frankfurt\//);
+
+  // A stream that breaks off is told by its code, and its edge's log says why.
+  const cut = await stream(frankfurt.gateway, chat(network.ready, {stream: true, max_tokens: 200}), {onEvent: (_, count) => count === 3 && process.kill(frankfurt.pids.engine, 'SIGKILL')});
+  expect(sumUp(cut).error?.code).toBe('stream_interrupted');
+  const id = cut.headers['x-request-id'];
+  await expect.poll(() => JSON.parse(type('tdn requests -o json').output).requests.find((one: {id: string}) => one.id === id)?.code).toBe('stream_interrupted');
+  expect(type('tdn requests').output).toMatch(/frankfurt.*stream_interrupted/);
+  expect(readFileSync(path.join(environment['HOME']!, '.local/state/tdn/logs/frankfurt-edge.log'), 'utf8')).toMatch(new RegExp(`an answer broke off.*${id}.*broke off in its middle`));
   await expect.poll(async () => String((await send(frankfurt.gateway, chat(network.ready))).headers['tdn-route']), {timeout: 20_000}).toMatch(/^frankfurt\//);
 
   // Control is away: its commands say so, and everybody is served.

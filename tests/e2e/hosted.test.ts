@@ -113,6 +113,26 @@ test('a body without a length that is cut without an end of TLS is no answer', a
   upstreams.file.behave = answers();
 });
 
+test('an engine that repeats the key in its refusal is not quoted', async () => {
+  for (const status of [400, 404, 422]) {
+    upstreams.file.behave = (_, response) => {
+      response.writeHead(status, {'content-type': 'application/json', location: `http://10.0.0.7/${FILE_KEY}`});
+      response.end(JSON.stringify({error: {message: `no model for Bearer ${FILE_KEY}`}}));
+    };
+    const reply = await ask('file');
+    expect(reply.status).toBe(502);
+    expect(errorOf(reply).code).toBe('upstream_error');
+  }
+  upstreams.file.behave = (_, response) => {
+    response.writeHead(400, {'content-type': 'application/json', location: '/somewhere'});
+    response.end(JSON.stringify({error: {message: 'too long', code: 'context_length_exceeded'}}));
+  };
+  const reply = await ask('file');
+  expect([reply.status, errorOf(reply).code, reply.headers['location']]).toEqual([400, 'context_length_exceeded', undefined]);
+  upstreams.file.behave = answers();
+  await served('file');
+});
+
 test('a key is read again on SIGHUP; one that is missing leaves the endpoint out by name', async () => {
   writeFileSync(keyFile, `${NEXT_KEY}\r\n`);
   const reloaded = (count: number) => edge.process.said(new RegExp(`(manifests reloaded[^]*){${count}}`));
