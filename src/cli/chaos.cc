@@ -33,7 +33,7 @@ std::string age(std::string_view since, WallTime now) {
 std::string table_of(const Node& answer, bool healed, WallTime now, bool colours) {
   const Node* broken = answer.find("broken");
   if (broken == nullptr || broken->items.empty()) {
-    return healed ? "nothing is broken any more; what was killed is starting\n"
+    return healed ? "nothing is broken any more (what was killed takes a moment to start)\n"
                   : "nothing is broken\n";
   }
   Table table;

@@ -124,6 +124,8 @@ TEST_F(FailoverTest, AnEdgeWithoutDescriptorsDoesNotCallItsEnginesDown) {
   const std::string got = read(*client);
   EXPECT_THAT(got, HasSubstr("\"code\":\"overloaded\""));
   EXPECT_THAT(got, HasSubstr("retry-after: "));
+  EXPECT_THAT(got, HasSubstr("no connection to spare"));
+  EXPECT_THAT(got, Not(HasSubstr("open files"))) << "that is its operator's";
   EXPECT_EQ(state("near").health(), Health::kUnknown);
   engines.exhausted = false;
   test.advance(1s);

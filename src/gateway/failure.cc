@@ -61,6 +61,15 @@ void Gateway::tell_failure(std::string_view what, const Request& request, const 
                {"why", why}});
 }
 
+Error Gateway::why_not_begun(const Request& request, const Leg& leg, Error error) {
+  if (error.code() != Code::kOverloaded) {
+    return error;
+  }
+  tell_failure("a connection is wanting", request, leg, error.detail());
+  return {Code::kOverloaded,
+          "this site has no connection to spare; send the request again shortly"};
+}
+
 void Gateway::note_interrupted(Request& request, const Leg& leg, std::string_view why) {
   request.told.interrupted = true;
   tell_failure("an answer broke off", request, leg, why);

@@ -191,7 +191,8 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
       co_await dispatch(request, leg, *peers_, *upstream,
                         bug() == PlantedBug::kTokenAcceptedTwice ? 0 : kSentAgain, &head);
   if (!exchange) {
-    co_return fail(note_site_failure(request, leg, std::move(exchange).error(), context));
+    Error error = why_not_begun(request, leg, std::move(exchange).error());
+    co_return fail(note_site_failure(request, leg, std::move(error), context));
   }
   fail_point("gateway.after_head");
   if (!take_served(request, leg, *head)) {

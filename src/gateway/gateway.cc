@@ -371,7 +371,7 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   Result<http::Exchange> exchange = co_await dispatch(
       request, leg, **upstream, request.catalogue->engine_head(leg.endpoint), &head);
   if (!exchange) {
-    co_return fail(failed(std::move(exchange).error()));
+    co_return fail(failed(why_not_begun(request, leg, std::move(exchange).error())));
   }
   fail_point("gateway.after_head");
   const Answering answering{*this, request, leg, *exchange, *head};

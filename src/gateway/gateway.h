@@ -137,6 +137,8 @@ class Gateway final : public http::Handler {
   // For the operator; `why` likewise.
   static void tell_failure(std::string_view what, const Request& request, const Leg& leg,
                            std::string_view why);
+  // Why no answer began. That this edge has no descriptors left is for its operator alone.
+  [[nodiscard]] static Error why_not_begun(const Request& request, const Leg& leg, Error error);
   [[nodiscard]] Error note_failure(Request& request, const Leg& leg, Error error,
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);

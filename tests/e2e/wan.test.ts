@@ -76,7 +76,7 @@ describe('three sites', () => {
     await network.process.said(/edge of frankfurt was killed, and stays down/);
     expect(broken(network)).toEqual([{what: 'kill', target: 'frankfurt', addedMs: 0, since: expect.stringMatching(/^20/)}]);
 
-    expect(chaos(network, 'heal', 'frankfurt')).toBe('nothing is broken any more; what was killed is starting\n');
+    expect(chaos(network, 'heal', 'frankfurt')).toBe('nothing is broken any more (what was killed takes a moment to start)\n');
     const after = await healed(network, dead);
     network.ready = after;
     const again = await send(gateway(after, 'berlin', 'frankfurt'), chat(after));
