@@ -43,7 +43,10 @@ void learn_from_stream(const Request& request, const Leg& leg, route::EndpointSt
   if (tokens.output >= kEnoughOutput && generating > 0) {
     state.learn_decode(generating / (tokens.output - 1));
   }
-  if (!leg.queued) {
+  // What should have been cached and is not told may have been, or forgotten: nobody knows how much
+  // was read.
+  const bool unknown = leg.cached_tokens > 0 && tokens.cached_input == 0;
+  if (!leg.queued && !unknown) {
     state.learn_prefill(tokens.input, less(first, leg.way_us));
   }
 }

@@ -149,14 +149,15 @@ void learn(std::atomic<std::uint32_t>& average, std::uint64_t value, std::uint32
   average.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
 }
 
-// Falls by half of the way to a lesser value and rises by a 32nd to a greater: near the least
-// of late. The first counts whole.
-void learn_least(std::atomic<std::uint32_t>& least, std::uint64_t value, std::uint32_t most) {
+// Falls by a share of the way to a lesser value and rises by a 32nd to a greater: near the least of
+// late. The first counts whole.
+void learn_least(std::atomic<std::uint32_t>& least, std::uint64_t value, std::uint32_t most,
+                 std::int64_t fall) {
   const std::int64_t bounded = std::clamp<std::int64_t>(
       static_cast<std::int64_t>(std::min<std::uint64_t>(value, most)), 1, most);
   const std::int64_t before = least.load(std::memory_order_relaxed);
   const std::int64_t next =
-      before == 0 ? bounded : before + (bounded - before) / (bounded < before ? 2 : 32);
+      before == 0 ? bounded : before + (bounded - before) / (bounded < before ? fall : 32);
   least.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
 }
 
@@ -305,11 +306,11 @@ void EndpointState::learn_prefill(std::uint64_t tokens, std::uint64_t us) {
   us = std::min(us, UINT64_MAX / 1000);
   if (tokens >= kLongPrompt) {
     const std::uint64_t reading = us - std::min<std::uint64_t>(us, prompt_us());
-    learn_least(prefill_ns_, reading * 1000 / tokens, kSlowestPrefillNs);
+    learn_least(prefill_ns_, reading * 1000 / tokens, kSlowestPrefillNs, 8);
     return;
   }
   const std::uint64_t reading = tokens * prefill_ns_per_token() / 1000;
-  learn_least(prompt_us_, us - std::min(us, reading), kSlowestPromptUs);
+  learn_least(prompt_us_, us - std::min(us, reading), kSlowestPromptUs, 2);
 }
 
 void EndpointState::learn_decode(std::uint64_t us_per_token) {

@@ -93,7 +93,8 @@ class alignas(64) EndpointState {
   // From an answer: a prompt of `tokens` uncached tokens took `us` from its dispatch to the first
   // token, less the way. That is prompt_us + tokens · prefill_ns_per_token: long prompts teach the
   // second, short ones the first, each what the other leaves. Of both the least of late counts
-  // (they fall at once and rise slowly): what is more was others' work, which the load tells.
+  // (they fall quickly and rise slowly): what is more was others' work, which the load tells. The
+  // second falls less quickly: a long prompt may have been read before, and its engine not say so.
   void learn_prefill(std::uint64_t tokens, std::uint64_t us);
   // From answers, as moving averages over about eight of them.
   void learn_decode(std::uint64_t us_per_token);
