@@ -41,7 +41,7 @@ describe.each([
   let engine: Engine;
   let edge: Edge;
   beforeAll(async () => {
-    engine = await startEngine(model ? {model} : {simulated: 'meanOutput: 0\nprefill: {base: 0, perToken: 0}\ndecode: {base: 0.001}\n'});
+    engine = await startEngine(model ? {model} : {simulated: 'meanOutput: 0\nprefill: {base: 0, perToken: 0}\ndecode: {base: 0.004}\n'});
     edge = await startEdge({world: {endpoints: [{name: 'frankfurt-1', kind: 'tdn', url: engine.url, as: engine.model}]}});
   });
 
