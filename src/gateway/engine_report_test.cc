@@ -100,6 +100,11 @@ std::string page(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+auto read_page(domain::EngineKind kind, const std::string& name) {
+  EngineCounters before;
+  return read_engine_metrics(metrics_of(kind), page(name), before);
+}
+
 TEST(EngineReport, OfLlamaCpp) {
   EngineCounters before;
   const auto report =
@@ -114,9 +119,7 @@ TEST(EngineReport, OfLlamaCpp) {
 }
 
 TEST(EngineReport, OfVllmAddsUpItsReplicas) {
-  EngineCounters before;
-  const auto report =
-      read_engine_metrics(metrics_of(domain::EngineKind::kVllm), page("vllm.txt"), before);
+  const auto report = read_page(domain::EngineKind::kVllm, "vllm.txt");
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->running, 5U);
   EXPECT_EQ(report->waiting, 1U);
@@ -126,9 +129,7 @@ TEST(EngineReport, OfVllmAddsUpItsReplicas) {
 }
 
 TEST(EngineReport, OfVllmAsOneServedIt) {
-  EngineCounters before;
-  const auto report =
-      read_engine_metrics(metrics_of(domain::EngineKind::kVllm), page("vllm-0.32.txt"), before);
+  const auto report = read_page(domain::EngineKind::kVllm, "vllm-0.32.txt");
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->running, 1U);
   EXPECT_EQ(report->waiting, 0U);
@@ -151,9 +152,7 @@ TEST(EngineReport, OfAnOlderVllm) {
 }
 
 TEST(EngineReport, OfSglangCountsOneRankOfEach) {
-  EngineCounters before;
-  const auto report =
-      read_engine_metrics(metrics_of(domain::EngineKind::kSglang), page("sglang.txt"), before);
+  const auto report = read_page(domain::EngineKind::kSglang, "sglang.txt");
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(report->running, 162U);
   EXPECT_EQ(report->waiting, 28U);

@@ -17,6 +17,9 @@ constexpr std::size_t kHeldWhole = std::size_t{1} << 20;
 // What is kept of a large body, to find the counts in it. Beyond that the record is an estimate.
 constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
 
+// Shorter keys are placeholders ("none", "EMPTY"), and words of a refusal may hold them.
+constexpr std::size_t kShortestSecret = 8;
+
 // Of English text, in the vocabularies of today.
 constexpr std::uint64_t kBytesPerToken = 4;
 
@@ -58,22 +61,26 @@ class WholeRelay {
   io::Task<Result<bool>> receive() {
     const io::Context& context = co_await io::this_context();
     Instant stepped = context.loop().now();
+    bool begun = false;
     while (true) {
-      // White space brings no answer forward: an engine that hangs may keep sending it.
-      const Instant stalled = stepped + a_.gateway.patience(a_.leg, true);
+      // White space brings no answer forward: an engine that hangs may keep sending it, as does one
+      // that has not begun.
+      const Instant stalled = stepped + a_.gateway.patience(a_.leg, begun);
       a_.exchange.set_patience(stalled - context.loop().now());
       TDN_CO_TRY(const http::Exchange::Piece piece, co_await a_.exchange.read_body());
       if (!piece) {
         body_ = pieces_;
         co_return true;
       }
-      if (piece->find_first_not_of(" \t\r\n") != piece->npos) {
-        stepped = context.loop().now();
-      }
+      const bool steps = piece->find_first_not_of(" \t\r\n") != piece->npos;
       pieces_.append(*piece);
       if (pieces_.size() - sent_ > kHeldWhole &&
           !co_await pass_on(pieces_.size() - piece->size())) {
         co_return false;
+      }
+      if (steps) {  // after what its client took for it: that is no pause of the engine
+        begun = true;
+        stepped = context.loop().now();
       }
     }
   }
@@ -167,7 +174,7 @@ namespace {
 bool tells_credential(const Answering& answering, std::string_view words) {
   const std::string_view header = answering.request.catalogue->credential(answering.leg.endpoint);
   const std::string_view key = header.substr(header.find(' ') + 1);
-  return !key.empty() && words.find(key) != words.npos;
+  return key.size() >= kShortestSecret && words.find(key) != words.npos;
 }
 
 }  // namespace

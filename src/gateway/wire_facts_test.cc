@@ -235,7 +235,7 @@ TEST_F(WireFacts, AWholeAnswerOfWhiteSpaceHasStalledAndAnotherIsAsked) {
   const auto client = request(kPlain);
   const std::size_t asked = engines.far.size();
   write(engine(0), "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n");
-  for (int second = 0; second < 29; ++second) {
+  for (int second = 0; second < 119; ++second) {
     test.advance(1s);
     write(engine(0), " ");
   }

@@ -139,26 +139,26 @@ std::int64_t when_ms_of(std::uint64_t load) {
   return static_cast<std::int64_t>(load >> (2 * kCountBits));
 }
 
-// A moving average that takes an eighth of each new value; the first counts whole. Two shards that
-// learn at once may lose one of the values, which an average can bear.
-void learn(std::atomic<std::uint32_t>& average, std::uint64_t value, std::uint32_t most) {
+// Of the way to a new value, one part in so many.
+struct Pace {
+  std::int64_t down = 8;
+  std::int64_t up = 8;
+};
+// Near the least of late.
+constexpr Pace kLeast{.down = 2, .up = 32};
+constexpr Pace kLeastSlowly{.down = 8, .up = 32};
+
+// A moving average, by default of about eight values; the first counts whole. Two shards that learn
+// at once may lose one of the values, which an average can bear.
+void learn(std::atomic<std::uint32_t>& average, std::uint64_t value, std::uint32_t most,
+           Pace pace = {}) {
   const std::int64_t bounded = std::clamp<std::int64_t>(
       static_cast<std::int64_t>(std::min<std::uint64_t>(value, most)), 1, most);
   const std::int64_t before = average.load(std::memory_order_relaxed);
-  const std::int64_t next = before == 0 ? bounded : before + (bounded - before) / 8;
-  average.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
-}
-
-// Falls by a share of the way to a lesser value and rises by a 32nd to a greater: near the least of
-// late. The first counts whole.
-void learn_least(std::atomic<std::uint32_t>& least, std::uint64_t value, std::uint32_t most,
-                 std::int64_t fall) {
-  const std::int64_t bounded = std::clamp<std::int64_t>(
-      static_cast<std::int64_t>(std::min<std::uint64_t>(value, most)), 1, most);
-  const std::int64_t before = least.load(std::memory_order_relaxed);
   const std::int64_t next =
-      before == 0 ? bounded : before + (bounded - before) / (bounded < before ? fall : 32);
-  least.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
+      before == 0 ? bounded
+                  : before + (bounded - before) / (bounded < before ? pace.down : pace.up);
+  average.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
 }
 
 void take_rate(std::atomic<std::uint32_t>& rate, std::uint32_t told, std::uint32_t most) {
@@ -306,11 +306,11 @@ void EndpointState::learn_prefill(std::uint64_t tokens, std::uint64_t us) {
   us = std::min(us, UINT64_MAX / 1000);
   if (tokens >= kLongPrompt) {
     const std::uint64_t reading = us - std::min<std::uint64_t>(us, prompt_us());
-    learn_least(prefill_ns_, reading * 1000 / tokens, kSlowestPrefillNs, 8);
+    learn(prefill_ns_, reading * 1000 / tokens, kSlowestPrefillNs, kLeastSlowly);
     return;
   }
   const std::uint64_t reading = tokens * prefill_ns_per_token() / 1000;
-  learn_least(prompt_us_, us - std::min(us, reading), kSlowestPromptUs, 2);
+  learn(prompt_us_, us - std::min(us, reading), kSlowestPromptUs, kLeast);
 }
 
 void EndpointState::learn_decode(std::uint64_t us_per_token) {
