@@ -1,11 +1,11 @@
-# tdn_library(NAME SOURCES … TESTS … FUZZERS … BENCHES … DEPENDS … PRIVATE …)
+# tdn_library(NAME [OPTIMISED] SOURCES … TESTS … FUZZERS … BENCHES … DEPENDS … PRIVATE …)
 #
 # One static library tdn_<NAME> (alias tdn::<NAME>), one test program <NAME>_test, one libFuzzer
 # program per fuzzer (x_fuzz.cc → <NAME>_x_fuzz) and one micro-benchmark program <NAME>_bench.
 # DEPENDS are modules of ours, linked publicly: the arrows of src/README.md. PRIVATE are libraries of
-# others, seen by this module's .cc files alone.
+# others, seen by this module's .cc files alone. OPTIMISED: also where the build is for checking only.
 function(tdn_library NAME)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;FUZZERS;BENCHES;DEPENDS;PRIVATE;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMISED" "" "SOURCES;TESTS;FUZZERS;BENCHES;DEPENDS;PRIVATE;TEST_LIBRARIES" ${ARGN})
   add_library(tdn_${NAME} STATIC ${ARG_SOURCES})
   add_library(tdn::${NAME} ALIAS tdn_${NAME})
   target_include_directories(tdn_${NAME} PUBLIC "${CMAKE_SOURCE_DIR}/src")
@@ -13,7 +13,11 @@ function(tdn_library NAME)
     target_link_libraries(tdn_${NAME} PUBLIC tdn::${module})
   endforeach()
   target_link_libraries(tdn_${NAME} PRIVATE ${ARG_PRIVATE})
-  tdn_precompiled(tdn_${NAME} tdn_precompiled_code)
+  if(NOT ARG_OPTIMISED OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    tdn_precompiled(tdn_${NAME} tdn_precompiled_code)
+  else()
+    target_compile_options(tdn_${NAME} PRIVATE -O1)
+  endif()
 
   if(TDN_TESTS AND ARG_TESTS)
     add_executable(${NAME}_test ${ARG_TESTS})

@@ -241,6 +241,9 @@ io::Task<Result<void>> Agent::sync() {
   request.refused_snapshot = keeper_.refused().substr(0, 1'000);
   request.endpoints = parts_.host.endpoints();
   const Instant sent = parts_.clock.now();
+  if (parts_.time.is_learnt()) {
+    request.network_time_ms = parts_.time.at(sent);
+  }
   Result<ControlClient::Reply> reply = co_await control_.sync(to_json(request));
   if (!reply) {
     co_return fail(reply.error());

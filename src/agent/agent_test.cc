@@ -246,6 +246,8 @@ TEST_F(AgentTest, keys_peers_and_network_time_reach_the_edge) {
   control.sites = {{"paris", *Uid::parse("0192f0c0-a000-7000-8000-000000000008")}};
   control.network_time_ms = 5'000'000;
   start_in_network();
+  ASSERT_FALSE(control.requests.empty());
+  EXPECT_EQ(control.requests.front().network_time_ms, std::nullopt) << "none was learnt yet";
   ASSERT_NE(host.keys, nullptr);
   EXPECT_TRUE(host.keys->edge_at("paris").has_value());
   EXPECT_EQ(host.key_changes, 1);
@@ -262,6 +264,7 @@ TEST_F(AgentTest, keys_peers_and_network_time_reach_the_edge) {
   EXPECT_THAT(host.peers, testing::ElementsAre(peer));
   seconds(10);
   EXPECT_EQ(host.key_changes, 1);
+  EXPECT_NEAR(static_cast<double>(last_request().network_time_ms.value_or(0)), 5e6, 13e3);
 }
 
 TEST_F(AgentTest, syncs_as_often_as_there_is_something_to_say) {

@@ -309,11 +309,21 @@ Result<void> Core::overtake(Transaction& transaction, const protocol::SnapshotOr
   return publish(transaction, next_change(), {});
 }
 
+void Core::hear(const std::string& site, std::uint64_t network_time_ms) {
+  const std::optional<std::int64_t> moved_ms = network_clock_.hear(network_time_ms);
+  if (moved_ms) {
+    log_warning(
+        "control",
+        "this machine's clock is not as it was before: the time that edges go by goes on as "
+        "they have it. Set the clock: expiries and what is billed when go by it",
+        {{"site", site}, {"behind_ms", std::to_string(*moved_ms)}});
+  }
+}
+
 Result<SyncAnswer> Core::sync(Transaction& transaction, const std::string& site,
                               const protocol::SyncRequest& request) {
   SyncAnswer result;
-  const WallTime now = options_.clock->wall();
-  TDN_TRY(Ingested ingested, take_sync(transaction, site, request, now));
+  TDN_TRY(Ingested ingested, take_sync(transaction, site, request, options_.clock->wall()));
   if (auto* refusal = std::get_if<protocol::SyncRefusal>(&ingested)) {
     result.answer = std::move(*refusal);
     return result;
@@ -329,7 +339,10 @@ Result<SyncAnswer> Core::sync(Transaction& transaction, const std::string& site,
   protocol::SyncReply reply;
   reply.boot = request.boot;
   reply.n = request.n;
-  reply.network_time_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now.us, 0)) / 1000;
+  if (request.network_time_ms) {
+    hear(site, *request.network_time_ms);
+  }
+  reply.network_time_ms = network_clock_.now_ms();
   reply.epoch = result.taken.epoch;
   reply.acked = result.taken.acked;
   reply.keep_from = result.taken.keep_from;

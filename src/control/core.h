@@ -15,6 +15,7 @@
 #include "codec/ed25519.h"
 #include "control/catalogue.h"
 #include "control/ingest.h"
+#include "control/network_clock.h"
 #include "control/network_secrets.h"
 #include "control/publisher.h"
 #include "meter/usage_report.h"
@@ -121,6 +122,7 @@ class Core {
       : options_(std::move(options)),
         catalogue_(std::move(catalogue)),
         publisher_(options_.signing_key, options_.valid_for_s),
+        network_clock_(*options_.clock),
         state_(state) {}
   [[nodiscard]] Result<void> start(store::Transaction& transaction);
   [[nodiscard]] bool is_restored() const;
@@ -135,10 +137,13 @@ class Core {
   [[nodiscard]] Result<void> overtake(store::Transaction& transaction,
                                       const protocol::SnapshotOrder& reported);
   [[nodiscard]] Result<void> read_roster(store::Transaction& transaction);
+  // Network time as an edge has it.
+  void hear(const std::string& site, std::uint64_t network_time_ms);
 
   CoreOptions options_;
   Catalogue catalogue_;
   Publisher publisher_;
+  NetworkClock network_clock_;
   store::StateRow state_;
   Snapshot snapshot_;
   std::vector<protocol::PeerEdge> roster_;  // the newest edge of each site

@@ -124,6 +124,23 @@ TEST_F(EdgeTest, AnswersASyncWithWhatTheEdgeNeeds) {
   EXPECT_NE(reply->keys[0].key, reply->keys[1].key);
 }
 
+TEST_F(EdgeTest, GoesOnWithTheTimeThatEdgesHave) {
+  const auto told = [&](std::string_view secret, TestEdge& edge,
+                        std::optional<std::uint64_t> theirs) {
+    protocol::SyncRequest sync = edge.sync();
+    sync.network_time_ms = theirs;
+    const auto reply = protocol::parse_sync_reply(control_.sync(secret, sync).body);
+    return reply ? reply->network_time_ms : 0;
+  };
+  const std::uint64_t own = told(kOther, paris_, std::nullopt);
+  const std::uint64_t before = own - 86'400'000;
+  EXPECT_EQ(told("wrong", frankfurt_, before), 0U);
+  EXPECT_NEAR(static_cast<double>(told(kOther, paris_, own)), static_cast<double>(own), 900);
+  EXPECT_NEAR(static_cast<double>(told(kSecret, frankfurt_, before)), static_cast<double>(before),
+              900);
+  EXPECT_NEAR(static_cast<double>(told(kOther, paris_, own)), static_cast<double>(before), 900);
+}
+
 TEST_F(EdgeTest, BothSidesGetTheSameKeyAndTwoLiveWhileItIsRotated) {
   const auto key = [&](std::string_view secret, TestEdge& edge, std::uint32_t version) {
     const auto reply = protocol::parse_sync_reply(control_.sync(secret, edge.sync()).body);

@@ -122,6 +122,9 @@ std::string to_json(const SyncRequest& request) {
   if (!request.refused_snapshot.empty()) {
     json.key("refusedSnapshot").string(request.refused_snapshot);
   }
+  if (request.network_time_ms) {
+    json.key("networkTimeMs").string(to_decimal(*request.network_time_ms));
+  }
   json.end_object();
   return text;
 }

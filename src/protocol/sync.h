@@ -78,12 +78,14 @@ struct SyncRequest {
   SnapshotOrder snapshot;  // in force on every shard; {0, 0}: none
   std::vector<EndpointReport> endpoints;
   std::string refused_snapshot;  // empty: none was
+  // As the edge has it, so that time goes on as before when control starts anew; none: not known.
+  std::optional<std::uint64_t> network_time_ms;
 };
 
 struct SyncReply {
   Uid boot;
   std::uint64_t n = 0;
-  std::uint64_t network_time_ms = 0;  // since 1970, UTC, by control's clock
+  std::uint64_t network_time_ms = 0;  // at first since 1970, UTC, by control's clock
   std::uint32_t epoch = 1;            // that the edge should write
   // Of the epoch of the upload (of the journal's without one).
   std::uint64_t acked = 0;

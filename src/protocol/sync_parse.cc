@@ -145,6 +145,16 @@ PeerEdge read_peer(MessageReader& in) {
   return peer;
 }
 
+std::uint64_t read_time_ms(MessageReader& in, std::string_view name) {
+  constexpr std::uint64_t kLatest = 253'402'300'799'999;  // of the year 9999
+  const std::uint64_t ms = in.decimal(name);
+  if (ms > kLatest) {
+    in.wrong(name, "lies after the year 9999");
+    return 0;
+  }
+  return ms;
+}
+
 // What every message must pass before it is read.
 Result<void> check_size(std::string_view json) {
   if (json.size() > kMostSyncBytes) {
@@ -195,6 +205,8 @@ Result<SyncRequest> parse_sync_request(std::string_view json) {
       in.array(name, kMostEndpoints, [&] { request.endpoints.push_back(read_endpoint(in)); });
     } else if (name == "refusedSnapshot") {
       request.refused_snapshot = in.text(name, kLongestRefusal);
+    } else if (name == "networkTimeMs") {
+      request.network_time_ms = read_time_ms(in, name);
     } else {
       in.skip();
     }
@@ -213,7 +225,7 @@ Result<SyncReply> parse_sync_reply(std::string_view json) {
     } else if (name == "n") {
       reply.n = in.decimal(name);
     } else if (name == "networkTimeMs") {
-      reply.network_time_ms = in.decimal(name);
+      reply.network_time_ms = read_time_ms(in, name);
     } else if (name == "epoch") {
       reply.epoch = in.number32(name);
     } else if (name == "acked") {

@@ -30,6 +30,7 @@ SyncRequest request() {
   request.snapshot = {1, 7};
   request.endpoints = {{sync_uid(7), EndpointHealth::kUp, 2, 0, 0, 41, 180}};
   request.refused_snapshot = "1.8: not signed";
+  request.network_time_ms = 1'767'225'599'000;
   return request;
 }
 
@@ -57,7 +58,8 @@ TEST(Sync, has_the_bytes_of_the_reference) {
       R"("lastSeq":"140"},"upload":{"epoch":1,"from":"101","records":"AwAAAGFiYw=="},)"
       R"("completeThrough":"1767225600000000","snapshot":{"controlEpoch":"1","version":"7"},)"
       R"("endpoints":[{"uid":"0192f0c0-a000-7000-8000-000000000007","health":"up","running":2,)"
-      R"("waiting":0,"tokensPerSecond":41,"ttftMs":180}],"refusedSnapshot":"1.8: not signed"})");
+      R"("waiting":0,"tokensPerSecond":41,"ttftMs":180}],"refusedSnapshot":"1.8: not signed",)"
+      R"("networkTimeMs":"1767225599000"})");
   EXPECT_EQ(
       to_json(reply()),
       R"({"boot":"0192f0c0-a000-7000-8000-000000000003","n":"12",)"
