@@ -51,7 +51,7 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release" AND EXISTS "${CMAKE_SOURCE_DIR}/cmake
   add_compile_options("-fprofile-use=${profile}" "SHELL:${TDN_PROFILE_NAMES}" "-DTDN_PROFILE=0x${profile_hash}"
                       -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
 endif()
-if(TDN_SANITIZE MATCHES "address")
+if(TDN_SANITIZE)
   # It checks the same, and half of the time that instrumented code takes to build is its optimising. What
   # tests go through millions of times is optimised all the same (OPTIMISED of tdn_library).
   set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")

@@ -21,7 +21,8 @@ build_preset() {
   local preset=$1 dir=$ROOT/build/$1
   shift
   configure_preset "$preset"
-  step "build-$preset" "building $preset" ninja -C "$dir" -j "$JOBS" "$@" ||
+  # One at a time: another script may be building the same.
+  step "build-$preset" "building $preset" flock "$dir/lock" ninja -C "$dir" -j "$JOBS" "$@" ||
     die "the $preset build failed" "the first error is in build/logs/build-$preset.log"
 }
 

@@ -1,7 +1,7 @@
 # The stages of scripts/test. Each counts what it ran with `count PASSED FAILED SKIPPED` into $COUNTS.
 # shellcheck shell=bash disable=SC2154
 
-FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+FUZZ_SECONDS=${FUZZ_SECONDS:-8}
 export LOOP_SECONDS=${LOOP_SECONDS:-360}
 
 purposes_of() {

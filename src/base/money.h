@@ -32,6 +32,9 @@ struct Price {
 // "0.02" → 20,000: a decimal of at most six places, the smallest that a price can hold, and at most
 // Price::kMost. Neither sign nor exponent nor rounding.
 [[nodiscard]] Result<Price> parse_price_per_million(std::string_view text);
+// The highest price that a limit permits, which may be any JSON number from 0 on, as programs print
+// them: "1e-3", "0.30000000000000004". Code::kInvalid: anything else.
+[[nodiscard]] Result<Price> parse_price_limit(std::string_view text);
 
 // 20,000 → "0.02". Reads back as the same price.
 [[nodiscard]] std::string to_string_per_million(Price price);

@@ -22,6 +22,27 @@ TEST(Money, RefusesWhatIsNoExactPrice) {
   }
 }
 
+TEST(Money, LimitsAreRoundedToThePriceTheyPermit) {
+  const auto limit = [](std::string_view text) {
+    const auto price = parse_price_limit(text);
+    return price ? price->pico : -1;
+  };
+  EXPECT_EQ(limit("0.02"), 20'000);
+  EXPECT_EQ(limit("1e-3"), 1'000);
+  EXPECT_EQ(limit("5E-7"), 0);
+  EXPECT_EQ(limit("1.5e+2"), 150'000'000);
+  EXPECT_EQ(limit("0.30000000000000004"), 300'000);
+  EXPECT_EQ(limit("0.2999999999"), 299'999);
+  EXPECT_EQ(limit("0e999999999999999999999"), 0);
+  EXPECT_EQ(limit("1e999999999999999999999"), Price::kMost);
+  EXPECT_EQ(limit("1e-999999999999999999999"), 0);
+  EXPECT_EQ(limit("99999999999999999999999999"), Price::kMost);
+  for (const char* text :
+       {"", ".", "1.", ".5", "-1", "+1", "e3", "1e", "1e+", "1e1.5", "NaN", "1e3e3"}) {
+    EXPECT_EQ(limit(text), -1) << text;
+  }
+}
+
 TEST(Money, PricesReadBackAsPrinted) {
   for (const std::int64_t pico :
        {0L, 1L, 10L, 20'000L, 999'999L, 1'000'000L, 123'456'789L, Price::kMost}) {

@@ -164,7 +164,7 @@ std::string recorded_text(const History& history, const Decided& decided) {
 }
 
 std::string tell(const History& history, const Decided& decided, const requests::Rerun& rerun,
-                 Format format) {
+                 const std::optional<Ended>& ended, Format format) {
   const std::string id = to_string(decided.request.uid);
   const std::string here = history.here_of(decided);
   const std::string model = history.model_of(decided);
@@ -184,6 +184,15 @@ std::string tell(const History& history, const Decided& decided, const requests:
   told.refusal = refusal;
   if (!rerun.same) {
     told.recorded = recorded_text(history, decided);
+  }
+  const std::string endpoint = ended ? history.endpoint_of(*ended) : "";
+  if (ended) {
+    told.ended = route::Ending{.status = ended->status,
+                               .code = ended->code,
+                               .endpoint = endpoint,
+                               .output = ended->output,
+                               .first_us = ended->first_us,
+                               .total_us = ended->total_us};
   }
   return format == Format::kJson ? to_json(told) + "\n" : to_text(told);
 }
@@ -240,7 +249,8 @@ io::Task<int> explain_recorded(RecordedOptions options, io::Disk& disk, std::ost
       }
       if (*decided != nullptr) {
         const requests::Rerun rerun = requests::run_again(**decided);
-        out << tell(history, **decided, rerun, options.format);
+        const std::optional<Ended>& ended = history.find(options.request)->ended;
+        out << tell(history, **decided, rerun, ended, options.format);
         co_return rerun.same ? 0 : 1;
       }
     }

@@ -109,6 +109,8 @@ TEST_F(RequestsTest, ARecordedDecisionIsDecidedAgain) {
   write("net/requests", "berlin", 1);
   EXPECT_EQ(explain(1), 0) << err_.str();
   EXPECT_THAT(out_.str(), HasSubstr("chosen   berlin/b: none that is permitted is nearer"));
+  EXPECT_THAT(out_.str(), HasSubstr("How it ended\n  200, berlin/b, first byte after 20.5 ms, all "
+                                    "after 310.0 ms, 12 output tokens\n"));
   EXPECT_EQ(explain(1, 3), 1);
   EXPECT_THAT(err_.str(), HasSubstr("has 1 recorded attempts"));
 }

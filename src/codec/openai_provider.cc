@@ -135,7 +135,7 @@ class ProviderParser {
       if (text == "null") {
         continue;
       }
-      const Result<Price> price = parse_price_per_million(text);
+      const Result<Price> price = parse_price_limit(text);
       if (!price) {
         return wrong_member(name, "must be a price per million tokens, like 0.5 or \"0.5\"");
       }

@@ -40,8 +40,13 @@ class Loader {
       return;
     }
     for (const Node& document : *documents) {
-      context_.lines.clear();
-      add_document(document);
+      if (const Node* const items = items_of(document); items != nullptr) {
+        for (const Node& item : items->items) {
+          add(item);
+        }
+      } else {
+        add(document);
+      }
     }
   }
 
@@ -61,6 +66,19 @@ class Loader {
   }
 
  private:
+  // Of what `tdn get -o json` prints of several objects; null if the document is no such list.
+  static const Node* items_of(const Node& document) {
+    const Node* const kind = document.find("kind");
+    const Node* const items = document.find("items");
+    const bool is_list = kind == nullptr || (kind->is_scalar() && kind->text == "List");
+    return is_list && items != nullptr && items->is_sequence() ? items : nullptr;
+  }
+
+  void add(const Node& document) {
+    context_.lines.clear();
+    add_document(document);
+  }
+
   void add_document(const Node& document) {
     const Place start{context_.file, document.line};
     if (!document.is_mapping()) {

@@ -71,6 +71,20 @@ TEST(Manifests, ReadsTheExampleWhole) {
   EXPECT_EQ(all->tenants.at(0).place.line, 40);
 }
 
+TEST(Manifests, ReadsTheListsThatGetPrints) {
+  const auto all = parse(R"({"items": [
+{"apiVersion": "tdn/v1", "kind": "Zone", "metadata": {"name": "no"}, "spec": {"countries": ["NO"]}},
+{"apiVersion": "tdn/v1", "kind": "Tenant", "metadata": {"name": "acme"}, "spec": {}, "status": {}}]})");
+  ASSERT_TRUE(all.has_value()) << all.error().detail();
+  EXPECT_THAT(all->zones.at(0).spec.countries, testing::ElementsAre("NO"));
+  EXPECT_EQ(all->tenants.at(0).metadata.name, "acme");
+  EXPECT_TRUE(parse("kind: List\nitems: []\n").has_value());
+  EXPECT_THAT(error_of("items:\n- apiVersion: tdn/v1\n  kind: Zone\n  metadata: {name: z}\n"
+                       "  spec: {country: [NO]}\n"),
+              StartsWith("a.yaml:5: spec.country: unknown field"));
+  EXPECT_THAT(error_of("items:\n- kind: List\n  items: []\n"), HasSubstr("unknown kind `List`"));
+}
+
 TEST(Manifests, FillsInDefaults) {
   const auto all = parse(document("Model", "m", "{}"));
   ASSERT_TRUE(all.has_value()) << all.error().detail();

@@ -24,6 +24,16 @@ struct Place {
 };
 
 // All borrowed but the decision.
+// How a recorded request came out.
+struct Ending {
+  std::uint32_t status = 0;    // HTTP; 0: the client got none
+  std::string_view code;       // of our error; empty: none
+  std::string_view endpoint;   // "site/endpoint" that answered, or was tried last; empty: none
+  std::uint64_t output = 0;    // tokens
+  std::uint64_t first_us = 0;  // to the first byte; 0: none
+  std::uint64_t total_us = 0;
+};
+
 struct Explanation {
   std::string_view request;  // its id
   WallTime at;
@@ -38,6 +48,7 @@ struct Explanation {
   std::string_view refusal;  // what the client is told, if refused
   // Of a recorded decision: what was chosen then, if running it again gives another one.
   std::optional<std::string> recorded;
+  std::optional<Ending> ended;  // of a recorded decision: of its request, once that is over
 };
 
 // Something that would have changed the choice.

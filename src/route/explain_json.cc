@@ -28,11 +28,26 @@ class JsonExplanation {
     if (told_.recorded) {
       json_.key("recorded").string(*told_.recorded);
     }
+    ended();
     json_.end_object();
     return std::move(text_);
   }
 
  private:
+  void ended() {
+    if (!told_.ended) {
+      return;
+    }
+    const Ending& ended = *told_.ended;
+    json_.key("ended").begin_object().key("status").number(std::uint64_t{ended.status});
+    json_.key("code");
+    ended.code.empty() ? json_.null() : json_.string(ended.code);
+    json_.key("endpoint").string(ended.endpoint);
+    json_.key("outputTokens").string(std::to_string(ended.output));
+    json_.key("firstByteUs").number(ended.first_us);
+    json_.key("totalUs").number(ended.total_us).end_object();
+  }
+
   void number(std::string_view key, std::uint64_t value) { json_.key(key).number(value); }
 
   void work() {

@@ -59,10 +59,29 @@ class TextExplanation {
           "version of tdn?\n",
           *told_.recorded);
     }
+    ended();
     return std::move(out_);
   }
 
  private:
+  void ended() {
+    if (!told_.ended) {
+      return;
+    }
+    const Ending& ended = *told_.ended;
+    out_ += "\nHow it ended\n  ";
+    out_ += ended.status == 0
+                ? std::string("the client left before an answer")
+                : fmt::format("{}{}{}", ended.status, ended.code.empty() ? "" : " ", ended.code);
+    out_ += ended.endpoint.empty() ? "" : fmt::format(", {}", ended.endpoint);
+    if (ended.first_us > 0) {
+      out_ +=
+          fmt::format(", first byte after {:.1f} ms", static_cast<double>(ended.first_us) / 1e3);
+    }
+    out_ += fmt::format(", all after {:.1f} ms, {} output tokens\n",
+                        static_cast<double>(ended.total_us) / 1e3, ended.output);
+  }
+
   void head() {
     const Work& work = *told_.work;
     out_ += fmt::format("request {}\nmodel {}, asked at {}, objective {}\n", told_.request,
