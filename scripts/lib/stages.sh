@@ -134,14 +134,14 @@ build_release_with_tests() {
 }
 
 stage_sim() {
-  if [[ ! -v PREPARED ]]; then build_release_with_tests sim_test; fi
+  build_release_with_tests sim_test
   run_tests_of release 900 sim_test
 }
 
-# All that loop and sim build, before the one runs beside the other.
+# What the loop runs, and later e2e and api.
 stage_prepare() {
   need_engine
-  build_release_with_tests tdn sim_test
+  build_release_with_tests tdn
   need_node
   npm_ci "$ROOT/tests"
 }

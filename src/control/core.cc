@@ -315,7 +315,7 @@ void Core::hear(const std::string& site, std::uint64_t network_time_ms) {
     log_warning(
         "control",
         "this machine's clock is not as it was before: the time that edges go by goes on as "
-        "they have it. Set the clock: expiries and what is billed when go by it",
+        "they have it. Check the clock: expiries and what is billed when go by it",
         {{"site", site}, {"behind_ms", std::to_string(*moved_ms)}});
   }
 }
