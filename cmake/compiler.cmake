@@ -55,8 +55,6 @@ if(TDN_SANITIZE)
   # It checks the same, and half of the time that instrumented code takes to build is its optimising. What
   # tests go through millions of times is optimised all the same (OPTIMISED of tdn_library).
   set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
-endif()
-if(TDN_SANITIZE)
   add_compile_options(-fsanitize=${TDN_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TDN_SANITIZE})
 endif()

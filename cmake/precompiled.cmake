@@ -4,7 +4,7 @@
 # GoogleTest's and RapidCheck's macros are not written to our warning level.
 set(TDN_TEST_OPTIONS -Wno-global-constructors -Wno-sign-conversion)
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
-  # Half of a test's cost would be the optimising of their templates. What is tested is optimised.
+  # Half of a test's cost would be the optimising of their templates.
   list(APPEND TDN_TEST_OPTIONS -O0)
   if(TDN_SANITIZE MATCHES "undefined")
     # Two checks at every use of a pointer, of which a test has thousands: a sixth of what it takes to build.

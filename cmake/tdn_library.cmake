@@ -3,7 +3,7 @@
 # One static library tdn_<NAME> (alias tdn::<NAME>), one test program <NAME>_test, one libFuzzer
 # program per fuzzer (x_fuzz.cc → <NAME>_x_fuzz) and one micro-benchmark program <NAME>_bench.
 # DEPENDS are modules of ours, linked publicly: the arrows of src/README.md. PRIVATE are libraries of
-# others, seen by this module's .cc files alone. OPTIMISED: also where the build is for checking only.
+# others, seen by this module's .cc files alone. OPTIMISED: under sanitizers too.
 function(tdn_library NAME)
   cmake_parse_arguments(ARG "OPTIMISED" "" "SOURCES;TESTS;FUZZERS;BENCHES;DEPENDS;PRIVATE;TEST_LIBRARIES" ${ARGN})
   add_library(tdn_${NAME} STATIC ${ARG_SOURCES})
@@ -13,10 +13,10 @@ function(tdn_library NAME)
     target_link_libraries(tdn_${NAME} PUBLIC tdn::${module})
   endforeach()
   target_link_libraries(tdn_${NAME} PRIVATE ${ARG_PRIVATE})
-  if(NOT ARG_OPTIMISED OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-    tdn_precompiled(tdn_${NAME} tdn_precompiled_code)
+  if(ARG_OPTIMISED AND TDN_SANITIZE)
+    target_compile_options(tdn_${NAME} PRIVATE -O1)  # the precompiled headers are not, and cannot be used
   else()
-    target_compile_options(tdn_${NAME} PRIVATE -O1)
+    tdn_precompiled(tdn_${NAME} tdn_precompiled_code)
   endif()
 
   if(TDN_TESTS AND ARG_TESTS)

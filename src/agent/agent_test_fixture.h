@@ -150,6 +150,22 @@ class AgentFixture : public testing::Test {
     test.settle();
     return true;
   }
+  void start_in_network() {
+    publish(network, {1, 1});
+    control_up();
+    ASSERT_TRUE(begin());
+    seconds(1);
+    ASSERT_EQ(begun, true);
+    ASSERT_EQ(agent->keeper().order(), (protocol::SnapshotOrder{1, 1}));
+  }
+  // With a tenant of that display name, so that a section differs.
+  protocol::SampleNetwork changed(const std::string& name) {
+    std::string text(protocol::kSampleManifests);
+    text.replace(text.find("name: demo}"), 11, "name: demo}\nspec: {displayName: " + name + "}");
+    protocol::SampleNetwork other;
+    other.load(text);
+    return other;
+  }
   // As kill -9.
   void kill() {
     starting->cancel();

@@ -164,7 +164,7 @@ std::string recorded_text(const History& history, const Decided& decided) {
 }
 
 std::string tell(const History& history, const Decided& decided, const requests::Rerun& rerun,
-                 const std::optional<Ended>& ended, Format format) {
+                 Format format) {
   const std::string id = to_string(decided.request.uid);
   const std::string here = history.here_of(decided);
   const std::string model = history.model_of(decided);
@@ -185,6 +185,7 @@ std::string tell(const History& history, const Decided& decided, const requests:
   if (!rerun.same) {
     told.recorded = recorded_text(history, decided);
   }
+  const std::optional<Ended>& ended = history.find(decided.request)->ended;
   const std::string endpoint = ended ? history.endpoint_of(*ended) : "";
   if (ended) {
     told.ended = route::Ending{.status = ended->status,
@@ -249,8 +250,7 @@ io::Task<int> explain_recorded(RecordedOptions options, io::Disk& disk, std::ost
       }
       if (*decided != nullptr) {
         const requests::Rerun rerun = requests::run_again(**decided);
-        const std::optional<Ended>& ended = history.find(options.request)->ended;
-        out << tell(history, **decided, rerun, ended, options.format);
+        out << tell(history, **decided, rerun, options.format);
         co_return rerun.same ? 0 : 1;
       }
     }

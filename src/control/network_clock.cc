@@ -12,8 +12,7 @@ NetworkClock::NetworkClock(const Clock& clock) : clock_(clock), begin_(clock.now
 std::optional<std::int64_t> NetworkClock::hear(std::uint64_t edge_ms) {
   const Instant now = clock_.now();
   const auto ahead = static_cast<std::int64_t>(edge_ms) - static_cast<std::int64_t>(time_.at(now));
-  const bool is_same =
-      ahead <= static_cast<std::int64_t>(kSameMs) && ahead >= -static_cast<std::int64_t>(kSameMs);
+  const bool is_same = ahead <= kSameMs && ahead >= -kSameMs;
   if (is_same || taken_ || now - begin_ > kJoining) {
     return std::nullopt;
   }

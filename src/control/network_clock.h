@@ -21,7 +21,7 @@ class NetworkClock {
   // Longer than edges wait before they try control again.
   static constexpr Duration kJoining = std::chrono::minutes(1);
   // Less is what a message takes and what clocks drift.
-  static constexpr std::uint64_t kSameMs = 1'000;
+  static constexpr std::int64_t kSameMs = 1'000;
 
   // Borrowed.
   explicit NetworkClock(const Clock& clock);

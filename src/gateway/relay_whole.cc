@@ -17,7 +17,8 @@ constexpr std::size_t kHeldWhole = std::size_t{1} << 20;
 // What is kept of a large body, to find the counts in it. Beyond that the record is an estimate.
 constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
 
-// Shorter keys are placeholders ("none", "EMPTY"), and words of a refusal may hold them.
+// A shorter key protects nothing ("none", "EMPTY": for engines that ask for any), and words of a
+// refusal may hold it.
 constexpr std::size_t kShortestSecret = 8;
 
 // Of English text, in the vocabularies of today.

@@ -23,8 +23,7 @@ struct Place {
   [[nodiscard]] std::string name() const { return site + "/" + endpoint; }
 };
 
-// All borrowed but the decision.
-// How a recorded request came out.
+// How a recorded request came out. All borrowed.
 struct Ending {
   std::uint32_t status = 0;    // HTTP; 0: the client got none
   std::string_view code;       // of our error; empty: none
@@ -34,6 +33,7 @@ struct Ending {
   std::uint64_t total_us = 0;
 };
 
+// All borrowed but the decision.
 struct Explanation {
   std::string_view request;  // its id
   WallTime at;
