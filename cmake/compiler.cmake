@@ -25,6 +25,13 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE
     "-O2 -g1 -D_GLIBCXX_ASSERTIONS -D_FORTIFY_SOURCE=3 -fstack-protector-strong")
 add_link_options(-fuse-ld=lld-19 -Wl,-z,relro,-z,now)
+# Archives without an index, which lld does not want: to write one, an archiver reads every object, and
+# that of another LLVM (what CMake finds on a machine with several) cannot read this compiler's bitcode.
+foreach(kind "" _IPO)
+  set(CMAKE_CXX_ARCHIVE_CREATE${kind} "<CMAKE_AR> qcS <TARGET> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_APPEND${kind} "<CMAKE_AR> qS <TARGET> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_FINISH${kind} "")
+endforeach()
 if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
   # Thin: modules are optimised apart, in parallel, and what did not change is taken from the cache.
   add_link_options(-Wl,--thinlto-jobs=all "-Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/thinlto")
