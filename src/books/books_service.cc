@@ -30,6 +30,19 @@ Result<Uid> edge_uid(const std::string& path, io::Disk& disk, const Clock& clock
   return uid;
 }
 
+Result<std::unique_ptr<Journal>> open_journal(const JournalOptions& options, io::Disk& disk,
+                                              const Clock& clock, Random& random) {
+  auto journal = Journal::open(options, disk, clock, random);
+  if (!journal && journal.error().code() == Code::kCorrupt) {
+    return fail(
+        Code::kCorrupt,
+        fmt::format("{}; nothing was changed: restore {} from a backup, or give the edge an empty "
+                    "state folder and keep this one, `tdn journal dump` shows what it holds",
+                    journal.error().detail(), options.dir));
+  }
+  return journal;
+}
+
 // Journals of earlier epochs, each recovered once so that its last requests are settled, too.
 Result<std::vector<EpochEnd>> close_former(const JournalOptions& current, io::Disk& disk,
                                            const Clock& clock, Random& random) {
@@ -49,7 +62,7 @@ Result<std::vector<EpochEnd>> close_former(const JournalOptions& current, io::Di
     if (!end && end.error().code() == Code::kMissing) {
       JournalOptions options = current;
       options.epoch = epoch;
-      TDN_TRY(const std::unique_ptr<Journal> journal, Journal::open(options, disk, clock, random));
+      TDN_TRY(const std::unique_ptr<Journal> journal, open_journal(options, disk, clock, random));
       end = EpochEnd{epoch, journal->log(), journal->replica().last_seq(), false};
       TDN_TRY_VOID(write_epoch_end(disk, current.dir, *end));
       log_info("books", "closed the journal of an earlier epoch",
@@ -81,7 +94,7 @@ Result<std::unique_ptr<BooksService>> BooksService::open(const BooksOptions& opt
                                .epoch = service->identity_.epoch,
                                .segment_bytes = options.segment_bytes};
   TDN_TRY(std::vector<EpochEnd> former, close_former(journal, disk, clock, random));
-  TDN_TRY(service->journal_, Journal::open(journal, disk, clock, random));
+  TDN_TRY(service->journal_, open_journal(journal, disk, clock, random));
   if (const std::size_t orphans = service->journal_->orphans(); orphans > 0) {
     log_warning("books", "settled requests that were open when the process died",
                 {{"requests", orphans}});

@@ -1,6 +1,7 @@
 #include "engine/text_gate.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tdn::engine {
 namespace {
@@ -25,13 +26,6 @@ void Utf8Repair::push(std::string_view bytes, std::string& out) {
   }
 }
 
-void Utf8Repair::finish(std::string& out) {
-  if (held_bytes_ > 0) {
-    out += kReplacement;
-    held_bytes_ = 0;
-  }
-}
-
 void Utf8Repair::push_byte(unsigned char byte, std::string& out) {
   if (held_bytes_ > 0) {
     if (byte >= lowest_second_ && byte <= highest_second_) {
@@ -44,7 +38,8 @@ void Utf8Repair::push_byte(unsigned char byte, std::string& out) {
       }
       return;
     }
-    finish(out);  // and the byte begins anew
+    out += kReplacement;  // and the byte begins anew
+    held_bytes_ = 0;
   }
   if (byte < 0x80) {
     out += static_cast<char>(byte);
@@ -73,13 +68,7 @@ std::string TextGate::finish() {
   if (stopped_) {
     return {};
   }
-  repair_.finish(held_);
-  std::string text = release();  // the replacement character may complete a stop string
-  if (!stopped_) {
-    text += held_;
-  }
-  held_.clear();
-  return text;
+  return std::exchange(held_, {});
 }
 
 std::string TextGate::release() {

@@ -3,7 +3,8 @@
 //
 //   1. bytes that may become one character: a token can end inside a UTF-8 sequence, and an event
 //      must not. Bytes that cannot become a character any more are replaced by U+FFFD, one per
-//      maximal ill-formed part (Unicode 15 §3.9, "substitution of maximal subparts").
+//      maximal ill-formed part (Unicode 15 §3.9, "substitution of maximal subparts"). A character
+//      that `max_tokens` cuts was not wrong, only not finished: it is left out.
 //   2. text that may become a stop string: the longest end of the text that begins one. When a stop
 //      string is complete, the text ends before it and the gate is shut. Of several, the one that
 //      is complete first decides, so that the cut does not depend on how the text was split.
@@ -23,8 +24,6 @@ class Utf8Repair {
  public:
   // Appends to `out` every character that is complete; keeps what is not.
   void push(std::string_view bytes, std::string& out);
-  // The end: what is still incomplete becomes one U+FFFD.
-  void finish(std::string& out);
 
  private:
   void push_byte(unsigned char byte, std::string& out);

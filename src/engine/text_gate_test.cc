@@ -11,7 +11,6 @@ std::string repaired(std::string_view bytes) {
   Utf8Repair repair;
   std::string out;
   repair.push(bytes, out);
-  repair.finish(out);
   return out;
 }
 
@@ -26,12 +25,18 @@ TEST(Utf8Repair, HoldsBytesUntilTheCharacterIsComplete) {
   EXPECT_EQ(out, "a😀z");
 }
 
+TEST(Utf8Repair, LeavesOutACharacterThatTheEndCuts) {
+  EXPECT_EQ(repaired("a\xe2\x82"), "a");
+  TextGate gate({"stop"});
+  EXPECT_EQ(gate.push("st\xf0\x9f"), "");
+  EXPECT_EQ(gate.finish(), "st");
+}
+
 TEST(Utf8Repair, ReplacesWhatCannotBecomeACharacter) {
   EXPECT_EQ(repaired("\xff"), "\ufffd");
-  EXPECT_EQ(repaired("\xe2\x82"), "\ufffd");                  // cut at the end: one maximal part
-  EXPECT_EQ(repaired("\xe2\x82z"), "\ufffdz");                // cut by another character
-  EXPECT_EQ(repaired("\xc0\xaf"), "\ufffd\ufffd");            // overlong
-  EXPECT_EQ(repaired("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");  // a surrogate
+  EXPECT_EQ(repaired("\xe2\x82z"), "\ufffdz");                          // cut by another character
+  EXPECT_EQ(repaired("\xc0\xaf"), "\ufffd\ufffd");                      // overlong
+  EXPECT_EQ(repaired("\xed\xa0\x80"), "\ufffd\ufffd\ufffd");            // a surrogate
   EXPECT_EQ(repaired("\xf4\x90\x80\x80"), "\ufffd\ufffd\ufffd\ufffd");  // beyond U+10FFFF
   EXPECT_EQ(repaired("\xe2\xe2\x82\xac"), "\ufffd€");
 }
@@ -45,7 +50,6 @@ RC_GTEST_PROP(Utf8Repair, AnySplitGivesTheSameText, (const std::string& bytes)) 
     repair.push(rest.substr(0, take), out);
     rest.remove_prefix(take);
   }
-  repair.finish(out);
   RC_ASSERT(out == repaired(bytes));
   RC_ASSERT(out == repaired(out));  // and it is well formed
 }

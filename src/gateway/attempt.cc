@@ -91,7 +91,8 @@ codec::SplicedBody splice(const Request& request, const domain::Served& served,
   return codec::splice_request(request.body, request.scan, edits);
 }
 
-Verdict judge(int status) {
+Verdict judge(const codec::ResponseHead& head, const Leg& leg) {
+  const int status = head.status();
   if (status >= 200 && status < 300) {
     return Verdict::kAnswer;
   }
@@ -100,6 +101,8 @@ Verdict judge(int status) {
     case 413:
     case 422:
       return Verdict::kRefusal;
+    case 404:
+      return leg.others ? Verdict::kFailed : Verdict::kRefusal;
     case 429:
     case 503:
       return Verdict::kBusy;

@@ -16,14 +16,15 @@ namespace tdn::gateway {
 
 class Gateway;
 
-// What the engine's status line means for the request.
+// What the head of the leg's answer means for the request.
 enum class Verdict : std::uint8_t {
   kAnswer,   // 2xx: relay it
-  kRefusal,  // its own 400, 404, 413, 422: the client's fault, passed on as it is
+  kRefusal,  // its own 400, 413, 422, at last 404: the client's fault, passed on as it is
   kBusy,     // 429, 503: elsewhere, at last `overloaded`
   kFailed,   // everything else: elsewhere, at last `upstream_error`
 };
-[[nodiscard]] Verdict judge(int status);
+// A 404 can mean that the engine lacks the model that its manifest names: others are asked first.
+[[nodiscard]] Verdict judge(const codec::ResponseHead& head, const Leg& leg);
 
 // A connection to the upstream, a fresh one or any. No connection in time: kUnavailable.
 [[nodiscard]] io::Task<Result<http::Exchange>> open_way(http::Upstream& upstream, bool fresh);

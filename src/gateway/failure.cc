@@ -44,7 +44,13 @@ Error Gateway::note_failure(Request& request, const Leg& leg, Error error,
       request.engines_failed += engine ? 1 : 0;
       // The second engine that fails at it says more of the request than of itself.
       if (!engine || request.engines_failed < kSuspectAfter) {
+        const bool served = state.health() == route::Health::kUp;
         state.observe(*observation, loop_.now(), requester(request));
+        if (served && state.health() != route::Health::kUp) {
+          log_info("gateway", "endpoint is down",
+                   {{"endpoint", request.snapshot()[leg.endpoint].name},
+                    {"reason", "requests failed at it"}});
+        }
       }
     } else if (error.code() == Code::kOverloaded) {
       state.pause_until(loop_.now() + 1s);
@@ -89,6 +95,10 @@ void Gateway::note_relayed(const Request& request, const Leg& leg) {
   } else if (seen == Observation::kAnswered) {
     request.catalogue->table().state(leg.endpoint).observe(seen, loop_.now());
   }  // else its own edge saw the engine fail, and says so
+}
+
+bool Gateway::next_failure_is_last(const Request& request) {
+  return request.engines_failed + 1 >= kSuspectAfter;
 }
 
 // Whether a request that failed should be tried once more, at the best candidate.

@@ -204,7 +204,7 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   if (!relayed) {
     co_return fail(note_site_failure(request, leg, std::move(relayed).error(), context));
   }
-  if (judge(head->status()) == Verdict::kAnswer) {
+  if (judge(*head, leg) == Verdict::kAnswer) {
     note_relayed(request, leg);
   }
   co_return relayed;
@@ -213,7 +213,7 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
 // Who served is the other edge's choice. False: the answer is its own word, not an engine's.
 bool Gateway::take_served(Request& request, Leg& leg, const codec::ResponseHead& head) {
   const std::optional<std::string_view> served = head.find("tdn-served");
-  const Verdict verdict = judge(head.status());
+  const Verdict verdict = judge(head, leg);
   if (!served || (verdict != Verdict::kAnswer && verdict != Verdict::kRefusal)) {
     return false;
   }
@@ -234,6 +234,10 @@ Error Gateway::note_refusal(Request& request, const Leg& leg, const codec::Respo
   const domain::SiteIndex site = snapshot[leg.endpoint].site;
   const std::optional<std::string_view> code = head.find("tdn-refused");
   metrics_.peer_refusals.add();
+  if (!code && head.find("tdn-served")) {  // an engine's 404: another site's may know better
+    ++request.engines_failed;
+    return told_by(info(Code::kUpstreamError).name, snapshot[site].name);
+  }
   if (!code) {
     observe_site(request, site, route::Observation::kServerError);
     return {Code::kUpstreamError, Origin::kUpstream, Retry::kOtherRoute,

@@ -123,6 +123,18 @@ TEST_F(ForwardTest, ARefusalOfTheEngineReachesTheClientAsItIs) {
   EXPECT_EQ(paris.books.refused, 1);
 }
 
+TEST_F(ForwardTest, ANotFoundOfTheOnlyEngineReachesTheClientAsItIs) {
+  start();
+  const auto client =
+      request(R"({"model":"p","max_tokens":7,"messages":[],"provider":{"only":["paris"]}})");
+  answer(engine(paris), R"({"error":{"message":"no such model"}})", 404);
+  const std::string got = read(*client);
+  EXPECT_TRUE(has(got, "HTTP/1.1 404 ")) << got;
+  EXPECT_TRUE(has(got, R"({"error":{"message":"no such model"}})"));
+  EXPECT_EQ(frankfurt.books.refused, 1);
+  EXPECT_EQ(paris.books.refused, 1);
+}
+
 TEST_F(ForwardTest, BothEdgesHoldTheFinishUntilTheirBooksHaveIt) {
   start();
   const auto client = request(kParisStream);

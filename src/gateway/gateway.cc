@@ -277,6 +277,7 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     leg.number = request.hop ? request.hop->token.leg : static_cast<std::uint64_t>(attempts);
     routing_.take(request, decision, leg, now);
     if (decision.candidates.size() > 1 && attempts + 1 < options_.attempts) {
+      leg.others = may_retry && !next_failure_is_last(request);
       leg.head_by = now + (context.deadline() - now) / 2;  // the other half is for another
     }
     if (leg.forwarded) {
@@ -375,14 +376,14 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   }
   fail_point("gateway.after_head");
   const Answering answering{*this, request, leg, *exchange, *head};
-  switch (judge(head->status())) {
+  switch (judge(*head, leg)) {
     case Verdict::kAnswer:
     case Verdict::kRefusal: {
       Result<void> relayed = co_await relay(answering);
       if (!relayed) {
         co_return fail(failed(std::move(relayed).error()));
       }
-      if (judge(head->status()) == Verdict::kAnswer) {
+      if (judge(*head, leg) == Verdict::kAnswer) {
         note_relayed(request, leg);
       } else {
         state.observe(route::Observation::kAnswered, loop_.now());

@@ -29,6 +29,7 @@ struct Leg {
   std::uint32_t way_us = 0;              // until the endpoint has the request, and back
   bool queued = false;                   // others are ahead
   route::InFlight* under_way = nullptr;  // borrowed, while it is
+  bool others = false;                   // it may still go to another endpoint
   Instant head_by = kNever;              // else it is tried elsewhere
   // Of an answer that broke off when part of it was out: the client was told, the endpoint's health
   // not yet.

@@ -216,7 +216,7 @@ io::Task<Result<void>> relay_refusal(Answering answering) {
 }
 
 io::Task<Result<void>> relay(Answering answering) {
-  if (judge(answering.head.status()) == Verdict::kRefusal) {
+  if (judge(answering.head, answering.leg) == Verdict::kRefusal) {
     return relay_refusal(answering);
   }
   const std::string_view type = answering.head.find("content-type").value_or("");
