@@ -57,7 +57,7 @@ bool same_state(const std::vector<protocol::EndpointReport>& a,
 Agent::Agent(const AgentParts& parts, AgentOptions options, const Secret& node_secret)
     : parts_(parts),
       options_(std::move(options)),
-      control_(parts.loop, parts.link, options_.authority, node_secret),
+      control_(parts.loop, parts.link, options_.authority, options_.site, node_secret),
       uploader_(parts.loop, parts.pool, parts.outbox),
       keeper_({parts.loop, parts.pool, control_, parts.host, parts.store, options_.bug},
               options_.site, options_.state_dir,
@@ -269,8 +269,7 @@ io::Task<Result<void>> Agent::answered(const protocol::SyncRequest& request,
   if (reply.status != kOk) {
     const auto refusal = protocol::parse_sync_refusal(reply.body);
     if (!refusal) {
-      co_return fail(Code::kUnavailable,
-                     fmt::format("control answered {} to a sync", reply.status));
+      co_return fail(ControlClient::refused("a sync", reply));
     }
     Result<void> outcome = co_await refused(request, *refusal);
     co_return outcome;

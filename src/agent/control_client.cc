@@ -7,6 +7,7 @@
 
 #include "codec/hex.h"
 #include "codec/http1.h"
+#include "codec/json_reader.h"
 #include "protocol/sync.h"
 
 namespace tdn::agent {
@@ -27,12 +28,37 @@ http::ClientLimits limits_to_control() {
   return limits;
 }
 
+// The message of an error body, after a colon; nothing if there is none.
+std::string said(std::string_view body) {
+  std::string message;
+  codec::JsonReader json(body);
+  if (!json.enter_object()) {
+    return message;
+  }
+  while (const auto key = json.next_key()) {
+    if (!json.named(*key, "error") || json.peek() != codec::JsonReader::Type::kObject ||
+        !json.enter_object()) {
+      json.skip();
+      continue;
+    }
+    while (const auto member = json.next_key()) {
+      if (json.named(*member, "message") && json.peek() == codec::JsonReader::Type::kString) {
+        message = ": " + codec::json_unescape(json.string());
+      } else {
+        json.skip();
+      }
+    }
+  }
+  return json.finish() ? message : std::string();
+}
+
 }  // namespace
 
 ControlClient::ControlClient(io::Loop& loop, io::PeerLink& link, std::string authority,
-                             const Secret& secret)
+                             std::string site, const Secret& secret)
     : limits_(limits_to_control()),
       authority_(std::move(authority)),
+      site_(std::move(site)),
       authorization_("Bearer " + secret.reveal()),
       upstream_(loop, link, std::string(io::kControlPeer), limits_) {}
 
@@ -42,6 +68,7 @@ io::Task<Result<ControlClient::Opened>> ControlClient::send(std::string_view met
   codec::HeadWriter writer(head);
   writer.request(method, target).field("host", authority_);
   writer.field("authorization", authorization_.reveal());
+  writer.field("tdn-site", site_);
   writer.field("tdn-protocol", std::uint64_t{protocol::kProtocol});
   if (method == "POST") {
     writer.field("content-type", "application/json");
@@ -83,6 +110,11 @@ io::Task<Result<std::string>> ControlClient::read_all(http::Exchange& exchange, 
   }
 }
 
+Error ControlClient::refused(std::string_view what, const Reply& reply) {
+  return {Code::kUnavailable,
+          fmt::format("control answered {} to {}{}", reply.status, what, said(reply.body))};
+}
+
 io::Task<Result<ControlClient::Reply>> ControlClient::sync(std::string body) {
   TDN_CO_TRY(Opened opened, co_await send("POST", "/edge/v1/sync", std::move(body)));
   Reply reply;
@@ -101,8 +133,8 @@ io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef&
     co_return fail(body.error().with(fmt::format("section `{}` from control", ref.name)));
   }
   if (!found) {
-    co_return fail(Code::kUnavailable,
-                   fmt::format("control answered {} for section `{}`", opened.status, ref.name));
+    co_return fail(
+        refused(fmt::format("section `{}`", ref.name), Reply{opened.status, *std::move(body)}));
   }
   co_return *std::move(body);
 }
@@ -110,7 +142,9 @@ io::Task<Result<std::string>> ControlClient::section(const protocol::SectionRef&
 io::Task<Result<http::Exchange>> ControlClient::watch() {
   TDN_CO_TRY(Opened opened, co_await send("GET", "/edge/v1/watch", {}));
   if (opened.status != kStatusOk) {
-    co_return fail(Code::kUnavailable, fmt::format("control answered {} to watch", opened.status));
+    Reply reply{opened.status, {}};
+    TDN_CO_TRY(reply.body, co_await read_all(opened.exchange, kMostRefusal));
+    co_return fail(refused("watch", reply));
   }
   opened.exchange.expect_stream();
   co_return std::move(opened.exchange);

@@ -22,8 +22,10 @@ class ControlClient {
     std::string body;
   };
 
-  // The link is borrowed and knows io::kControlPeer. `authority` is for the Host field.
-  ControlClient(io::Loop& loop, io::PeerLink& link, std::string authority, const Secret& secret);
+  // The link is borrowed and knows io::kControlPeer. `authority` is for the Host field. `site` is
+  // whose edge this is: control answers nothing if the secret is another's.
+  ControlClient(io::Loop& loop, io::PeerLink& link, std::string authority, std::string site,
+                const Secret& secret);
 
   // Any status is a reply. Errors: kUnavailable, kTimeout, kClosed, upstream_error (not HTTP, or a
   // body beyond the limit), kCancelled.
@@ -32,6 +34,9 @@ class ControlClient {
   [[nodiscard]] io::Task<Result<std::string>> section(const protocol::SectionRef& ref);
   // An open stream of events; its head was read and is 200.
   [[nodiscard]] io::Task<Result<http::Exchange>> watch();
+
+  // What a refusal comes to, for people: "control answered 400 to a sync: …".
+  [[nodiscard]] static Error refused(std::string_view what, const Reply& reply);
 
   void close_idle() { upstream_.close_idle(); }
 
@@ -47,6 +52,7 @@ class ControlClient {
 
   const http::ClientLimits limits_;
   const std::string authority_;
+  const std::string site_;
   const Secret authorization_;
   http::Upstream upstream_;
 };

@@ -49,6 +49,14 @@ std::string footer(const Node& usage, bool colours) {
                           text_at(beginning, "settled"));
     }
   }
+  if (const Node* books = usage.find("setAside"); books != nullptr) {
+    for (const Node& each : books->items) {
+      const std::string line = fmt::format(
+          "set aside: edge {} of {}: {}; its state folder may hold records that are missing here",
+          text_at(each, "edge"), text_at(each, "site"), text_at(each, "reason"));
+      text += paint(line, Colour::kWarning, colours) + "\n";
+    }
+  }
   return text;
 }
 

@@ -150,6 +150,18 @@ TEST(Usage, OfANetworkComesFromControlWithItsLateSites) {
       "late: paris; what they settled lately is missing\n");
 }
 
+TEST(Usage, OfANetworkNamesBooksThatWereSetAside) {
+  client::TestControl control;
+  control.replies["GET /api/v1/usage?by=model"] = {
+      200, R"({"rows":[],"completeThrough":"2026-01-01T00:00:00.500000Z","lateSites":[],)"
+           R"("setAside":[{"site":"paris","edge":"e1","reason":"quarantined"}]})"};
+  const Said said = central(control, {.by = "model"});
+  EXPECT_NE(said.out.find("set aside: edge e1 of paris: quarantined; its state folder may hold "
+                          "records that are missing here\n"),
+            std::string::npos)
+      << said.out;
+}
+
 TEST(Usage, OfANetworkIsTheSameJsonAsOfAnEdge) {
   client::TestControl control;
   control.replies["GET /api/v1/usage?by=model%2Ctenant"] = {200, kCentral};

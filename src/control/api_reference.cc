@@ -96,7 +96,8 @@ constexpr std::array<DescribedEndpoint, kEndpoints> kDescribed{
          "here, or after so many seconds. `completeThrough` (or null): all that was settled until "
          "then "
          "is in the rows; `lateSites` have not uploaded since the call, without `wait` not for 10 "
-         "s.",
+         "s. If there are any, `setAside` names books that are out of service and may hold records "
+         "that never came here: `[{\"site\",\"edge\",\"reason\"}]`.",
          "",
          R"({"rows":[{"by":{"model":"smollm2"},"requests":"2","tokens":{"input":"20","cachedInput":"0","output":"11"},"amount":"0.000000011","currency":"USD"}],"completeThrough":"2026-01-01T00:00:00.000000Z","lateSites":["paris"]})"},
         {Endpoint::kNetwork, "GET", "/api/v1/network",

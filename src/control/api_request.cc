@@ -275,21 +275,25 @@ Result<std::vector<domain::ObjectName>> parse_delete(std::string_view text) {
   return objects;
 }
 
+// A member that is passed over, or an id that is empty, would revoke all.
 Result<std::string> parse_revoke(std::string_view text) {
   std::string id;
+  bool good = true;
   JsonReader json(text);
   if (json.enter_object()) {
     while (const auto key = json.next_key()) {
       if (json.named(*key, "id")) {
         id = codec::json_unescape(json.string());
+        good = good && !id.empty();
       } else {
         json.skip();
+        good = false;
       }
     }
   }
   const Result<void> whole = json.finish();
-  if (!whole) {
-    return fail(malformed(R"({"id":"…"}, or {} to revoke all secrets)", whole));
+  if (!whole || !good) {
+    return fail(malformed(R"({"id":"…"} and no other member, or {} to revoke all secrets)", whole));
   }
   return id;
 }

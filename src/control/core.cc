@@ -244,7 +244,35 @@ Result<UsageAnswer> Core::usage(Transaction& transaction,
     return catalogue_.name_of(kind, uid);
   });
   TDN_TRY(answer.sites, sites(transaction));
+  TDN_TRY(answer.report.set_aside, set_aside(transaction));
   return answer;
+}
+
+// Of a quarantined edge that is still its site's the site says so itself: it is late.
+Result<std::vector<meter::UsageReport::SetAside>> Core::set_aside(Transaction& transaction) const {
+  std::vector<store::EdgeRow> edges;
+  TDN_TRY_VOID(transaction.visit_edges([&](const store::EdgeRow& edge) {
+    edges.push_back(edge);
+    return true;
+  }));
+  std::vector<meter::UsageReport::SetAside> found;
+  for (const store::EdgeRow& edge : edges) {
+    const bool replaced = std::ranges::none_of(
+        roster_, [&](const protocol::PeerEdge& newest) { return newest.edge == edge.edge; });
+    if (!edge.quarantine.empty() && replaced) {
+      found.push_back({edge.site, edge.edge, "quarantined, and another edge took its place"});
+    }
+    for (std::uint32_t epoch = 1; epoch < edge.epoch; ++epoch) {
+      TDN_TRY(const std::optional<store::LogRow> log, transaction.log(edge.edge, epoch));
+      if (log && log->rolled_back) {
+        found.push_back({edge.site, edge.edge,
+                         fmt::format("an older state came back in epoch {}; what was settled in it "
+                                     "from then on was not uploaded",
+                                     epoch)});
+      }
+    }
+  }
+  return found;
 }
 
 Result<std::vector<SiteBooks>> Core::sites(Transaction& transaction) const {

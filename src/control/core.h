@@ -110,6 +110,8 @@ class Core {
   [[nodiscard]] Result<UsageAnswer> usage(store::Transaction& transaction,
                                           const std::vector<meter::Dimension>& by) const;
   [[nodiscard]] Result<std::vector<SiteBooks>> sites(store::Transaction& transaction) const;
+  [[nodiscard]] Result<std::vector<meter::UsageReport::SetAside>> set_aside(
+      store::Transaction& transaction) const;
 
   [[nodiscard]] Result<SyncAnswer> sync(store::Transaction& transaction, const std::string& site,
                                         const protocol::SyncRequest& request);

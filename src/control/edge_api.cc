@@ -55,9 +55,23 @@ protocol::SyncRefusal mismatch(std::string message) {
           .epoch = 0};
 }
 
+Error wrong_site(std::string_view named, std::string_view site) {
+  return {Code::kInvalidRequest,
+          fmt::format("site: `{}`, but the node secret is that of {}; give each edge the secret of "
+                      "its own site",
+                      named.substr(0, 80), site)};
+}
+
 }  // namespace
 
 io::Task<> EdgeApi::handle(http::ServerConnection& client, Target target, std::string site) {
+  const std::string named(client.head().find("tdn-site").value_or(site));
+  if (named != site) {
+    log_warning("control", "an edge shows the node secret of another site",
+                {{"edge", std::string_view(named).substr(0, 80)}, {"secret", site}});
+    co_await answer_error(client, wrong_site(named, site));
+    co_return;
+  }
   switch (target.endpoint) {
     case Endpoint::kSync:
       co_await sync(client, std::move(site));
@@ -108,9 +122,7 @@ io::Task<> EdgeApi::sync(http::ServerConnection& client, std::string site) {
     co_return;
   }
   if (request->site != site) {
-    co_await answer_error(client, Error(Code::kInvalidRequest,
-                                        fmt::format("site: `{}`, but the node secret is that of {}",
-                                                    request->site.substr(0, 80), site)));
+    co_await answer_error(client, wrong_site(request->site, site));
     co_return;
   }
   Core& core = shared_.core;

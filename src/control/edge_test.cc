@@ -91,6 +91,15 @@ TEST_F(EdgeTest, AsksForANodeSecret) {
   EXPECT_THAT(other.body, HasSubstr("the node secret is that of paris"));
 }
 
+TEST_F(EdgeTest, AnEdgeWithTheSecretOfAnotherSiteLearnsNothing) {
+  constexpr std::string_view kParis = "tdn-site: paris\r\n";
+  for (const std::string_view path : {"/edge/v1/watch", "/edge/v1/sections/00"}) {
+    const Reply refused = control_.call("GET", path, kSecret, "", kParis);
+    EXPECT_EQ(refused.status, 400) << path;
+    EXPECT_THAT(refused.body, HasSubstr("site: `paris`, but the node secret is that of frankfurt"));
+  }
+}
+
 TEST_F(EdgeTest, SpeaksOneProtocol) {
   const std::string body = protocol::to_json(frankfurt_.sync());
   const Reply none = control_.call("POST", "/edge/v1/sync", kSecret, body);
@@ -318,6 +327,28 @@ TEST_F(EdgeTest, UsageIsToldByNameAndUntilWhenItIsComplete) {
               HasSubstr(R"("lateSites":["frankfurt"])"));
   EXPECT_EQ(control_.operate("GET", "/api/v1/usage?by=colour").status, 400);
   EXPECT_EQ(control_.operate("GET", "/api/v1/usage?since=1").status, 400);
+}
+
+TEST_F(EdgeTest, UsageNamesBooksThatMayHoldWhatNeverCame) {
+  const auto usage = [&] { return control_.operate("GET", "/api/v1/usage").body; };
+  TestEdge copy = frankfurt_;
+  frankfurt_.settle(1);
+  copy.settle(2);
+  control_.sync(kSecret, frankfurt_.upload(1, 1));
+  copy.restart();
+  EXPECT_EQ(control_.sync(kSecret, copy.upload(1, 1)).status, 409);
+  EXPECT_THAT(usage(), Not(HasSubstr("setAside"))) << "it is late, which says it";
+  TestEdge next("frankfurt", 0x33);
+  control_.sync(kSecret, next.sync());
+  EXPECT_THAT(usage(), HasSubstr(fmt::format(
+                           R"("setAside":[{{"site":"frankfurt","edge":"{}","reason":"quarantined)",
+                           to_string(frankfurt_.uid()))));
+  next.settle(1);
+  control_.sync(kSecret, next.upload(1, 1));
+  next.roll_back_to(0, {});
+  next.restart();
+  control_.sync(kSecret, next.sync());
+  EXPECT_THAT(usage(), HasSubstr("an older state came back in epoch 1"));
 }
 
 TEST_F(EdgeTest, UsageThatWaitsAsksEdgesAndReturnsOnceAllIsHere) {

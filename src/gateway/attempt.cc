@@ -102,7 +102,7 @@ Verdict judge(const codec::ResponseHead& head, const Leg& leg) {
     case 422:
       return Verdict::kRefusal;
     case 404:
-      return leg.others ? Verdict::kFailed : Verdict::kRefusal;
+      return leg.has_others() ? Verdict::kFailed : Verdict::kRefusal;
     case 429:
     case 503:
       return Verdict::kBusy;

@@ -15,12 +15,17 @@ namespace tdn::gateway {
 
 class ClientWatch final : private io::StreamWatcher, private io::Timer {
  public:
+  // What an end of the client's side of the connection says.
+  enum class End : std::uint8_t {
+    kAsk,   // it may still wait for its answer
+    kGone,  // another edge, which ends its side only when it wants nothing more
+  };
   // Watches until destroyed. Both are borrowed.
-  ClientWatch(http::ServerConnection& client, io::Context& context)
-      : client_(client), context_(context) {
+  ClientWatch(http::ServerConnection& client, io::Context& context, End end)
+      : client_(client), context_(context), end_(end) {
     client_.stream().watch(this);
     if (client_.stream().peer_finished()) {
-      arm();
+      ended();
     }
     if (client_.stream().peer_gone()) {
       context_.cancel(Code::kClosed);
@@ -38,6 +43,13 @@ class ClientWatch final : private io::StreamWatcher, private io::Timer {
     if (event == io::StreamEvent::kGone) {
       context_.cancel(Code::kClosed);
     } else if (event == io::StreamEvent::kFinished) {
+      ended();
+    }
+  }
+  void ended() {
+    if (end_ == End::kGone) {
+      context_.cancel(Code::kClosed);
+    } else {
       arm();
     }
   }
@@ -48,6 +60,7 @@ class ClientWatch final : private io::StreamWatcher, private io::Timer {
 
   http::ServerConnection& client_;
   io::Context& context_;
+  const End end_;
 };
 
 }  // namespace tdn::gateway

@@ -97,8 +97,12 @@ void Gateway::note_relayed(const Request& request, const Leg& leg) {
   }  // else its own edge saw the engine fail, and says so
 }
 
-bool Gateway::next_failure_is_last(const Request& request) {
-  return request.engines_failed + 1 >= kSuspectAfter;
+// Whether one more attempt may follow on the one that is about to be made.
+bool Gateway::another_may_follow(const Request& request, const route::Decision& decision,
+                                 int attempts) const {
+  const bool may_retry = request.preferences == nullptr || request.preferences->may_retry();
+  return may_retry && decision.candidates.size() > 1 && attempts + 1 < options_.attempts &&
+         request.engines_failed + 1 < kSuspectAfter;
 }
 
 // Whether a request that failed should be tried once more, at the best candidate.

@@ -221,7 +221,7 @@ io::Task<Result<void>> Gateway::answer_peer_state(Request& request) {
     request.client.close_after_answer();
     co_return taken;
   }
-  const std::string body = peer_state_json(*request.catalogue);
+  const std::string body = peer_state_json(*request.catalogue, loop_.now());
   http::Answer answer;
   answer.body = body;
   if (!co_await request.client.respond(answer)) {
@@ -232,7 +232,8 @@ io::Task<Result<void>> Gateway::answer_peer_state(Request& request) {
 
 io::Task<Result<void>> Gateway::serve_watched(Request& request) {
   io::Context& context = co_await io::this_context();
-  const ClientWatch watch(request.client, context);
+  const ClientWatch watch(request.client, context,
+                          request.hop ? ClientWatch::End::kGone : ClientWatch::End::kAsk);
   const io::DeadlineScope deadline(context, request.arrived + options_.total);
   co_return co_await serve(request);
 }
@@ -276,8 +277,7 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
     leg.forwarded = peers_ && site != request.catalogue->here();
     leg.number = request.hop ? request.hop->token.leg : static_cast<std::uint64_t>(attempts);
     routing_.take(request, decision, leg, now);
-    if (decision.candidates.size() > 1 && attempts + 1 < options_.attempts) {
-      leg.others = may_retry && !next_failure_is_last(request);
+    if (another_may_follow(request, decision, attempts)) {
       leg.head_by = now + (context.deadline() - now) / 2;  // the other half is for another
     }
     if (leg.forwarded) {

@@ -126,7 +126,8 @@ class Gateway final : public http::Handler {
   void observe_site(const Request& request, domain::SiteIndex site, route::Observation observation);
   // What became of a relay, told to the health of the endpoint.
   void note_relayed(const Request& request, const Leg& leg);
-  [[nodiscard]] static bool next_failure_is_last(const Request& request);
+  [[nodiscard]] bool another_may_follow(const Request& request, const route::Decision& decision,
+                                        int attempts) const;
   [[nodiscard]] bool worth_another(const Request& request, const io::Context& context,
                                    const route::Decision& decision, Instant now) const;
   [[nodiscard]] static route::Requester requester(const Request& request);

@@ -29,11 +29,13 @@ struct Leg {
   std::uint32_t way_us = 0;              // until the endpoint has the request, and back
   bool queued = false;                   // others are ahead
   route::InFlight* under_way = nullptr;  // borrowed, while it is
-  bool others = false;                   // it may still go to another endpoint
   Instant head_by = kNever;              // else it is tried elsewhere
   // Of an answer that broke off when part of it was out: the client was told, the endpoint's health
   // not yet.
   std::optional<route::Observation> broke;
+
+  // Whether the request may still go to another endpoint.
+  [[nodiscard]] bool has_others() const { return head_by != kNever; }
 };
 
 // The request's record as far as it is known now; `end` and what follows from it are the caller's.

@@ -57,6 +57,18 @@ TEST_F(PeerDoorTest, NobodyWithoutATokenIsServed) {
   EXPECT_TRUE(paris.books.drafts.empty());
 }
 
+TEST_F(PeerDoorTest, WhatAnEdgeLeftIsSoldToNobody) {
+  start();
+  const auto peer = knock(signed_text(token(kPlain)), kPlain);
+  write(engine(paris), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n");
+  // This edge stood still, and both come at once: the other's end, and the engine's answer.
+  peer->shutdown();
+  write(engine(paris), "content-type: application/json\r\n\r\n{}");
+  test.settle();
+  ASSERT_EQ(paris.books.records.size(), 1U);
+  EXPECT_EQ(paris.books.records[0].end, meter::End::kClientGone);
+}
+
 TEST_F(PeerDoorTest, ATokenIsGoodOnce) {
   start();
   const std::string text = signed_text(token(kPlain));

@@ -75,7 +75,7 @@ Result<PeerEndpointState> read_endpoint(JsonReader& json) {
 
 }  // namespace
 
-std::string peer_state_json(const Catalogue& catalogue) {
+std::string peer_state_json(const Catalogue& catalogue, Instant now) {
   std::string text;
   codec::JsonWriter json(text);
   json.begin_object().key("endpoints").begin_array();
@@ -95,9 +95,10 @@ std::string peer_state_json(const Catalogue& catalogue) {
         std::uint64_t{reported ? reported->report.running : state.in_flight()});
     json.key("waiting").number(std::uint64_t{reported ? reported->report.waiting : 0});
     write_known(json, "slots", reported ? reported->report.slots : 0);
-    write_known(json, "promptUs", state.prompt_us());
-    write_known(json, "prefillNsPerToken", state.prefill_ns_per_token());
-    write_known(json, "decodeUsPerToken", state.decode_us_per_token());
+    const route::EndpointState::Rates rates = state.rates(now);
+    write_known(json, "promptUs", rates.prompt_us);
+    write_known(json, "prefillNsPerToken", rates.prefill_ns_per_token);
+    write_known(json, "decodeUsPerToken", rates.decode_us_per_token);
     json.end_object();
   }
   json.end_array().end_object();

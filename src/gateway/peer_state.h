@@ -28,7 +28,7 @@ struct PeerEndpointState {
 };
 
 // Of this site's endpoints.
-[[nodiscard]] std::string peer_state_json(const Catalogue& catalogue);
+[[nodiscard]] std::string peer_state_json(const Catalogue& catalogue, Instant now);
 // kInvalid: it is something else. Members that are not known are passed over.
 [[nodiscard]] Result<std::vector<PeerEndpointState>> parse_peer_state(std::string_view json);
 

@@ -65,6 +65,7 @@ TEST_F(PeerProberTest, HearsFromEachSiteHowItsEndpointsAre) {
   start();
   state(paris, "far").observe(route::Observation::kProbeAnswered, test.clock.now());
   state(paris, "far").report({.running = 3, .waiting = 2, .slots = 4}, test.clock.now());
+  (void)route::InFlight::try_begin(state(paris, "far"), 1, {.now = test.loop.now()});
   state(paris, "far").learn_prefill(8, 9'000);
   state(paris, "far").learn_decode(12'000);
   state(paris, "far").set_trouble(route::Trouble::kCredential);

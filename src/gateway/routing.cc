@@ -58,7 +58,11 @@ void learn_from_whole(const Request& request, const Leg& leg, route::EndpointSta
   const std::uint32_t prefill = state.prefill_ns_per_token();
   const std::uint64_t reading =
       state.prompt_us() + tokens.input * (prefill != 0 ? prefill : route::kPriorPrefillNs) / 1000;
-  const std::uint64_t generating = less(all, leg.way_us + reading);
+  const std::uint64_t took = less(all, leg.way_us);
+  if (!leg.queued && took < state.prompt_us()) {
+    state.learn_prefill(0, took);  // it can be no more than all of it
+  }
+  const std::uint64_t generating = less(took, reading);
   if (tokens.output >= kEnoughOutput && !leg.queued && generating > 0) {
     state.learn_decode(generating / tokens.output);
   }

@@ -55,6 +55,10 @@ void Gateway::checkpoint(const Request& request, Leg& leg) {
 }
 
 meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter::End end) {
+  const io::Stream& asked = request.client.stream();
+  if (request.hop && (asked.peer_finished() || asked.peer_gone())) {
+    end = meter::End::kClientGone;  // that edge has gone, or on to another: nobody buys this leg
+  }
   meter::UsageRecord record = make_record(request, leg);
   record.end = end;
   record.settled_us = static_cast<std::uint64_t>(

@@ -32,6 +32,19 @@ void write_beginnings(codec::JsonWriter& json, const UsageReport& report) {
   json.end_array();
 }
 
+void write_set_aside(codec::JsonWriter& json, const UsageReport& report) {
+  if (report.set_aside.empty()) {
+    return;
+  }
+  json.key("setAside").begin_array();
+  for (const UsageReport::SetAside& books : report.set_aside) {
+    json.begin_object().key("site").string(books.site);
+    json.key("edge").string(to_string(books.edge));
+    json.key("reason").string(books.reason).end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 UsageReport make_report(const Summary& summary, const NameOf& name_of) {
@@ -86,7 +99,9 @@ std::string to_json(const UsageReport& report) {
   for (const std::string& site : report.late_sites) {
     json.string(site);
   }
-  json.end_array().end_object();
+  json.end_array();
+  write_set_aside(json, report);
+  json.end_object();
   return text;
 }
 

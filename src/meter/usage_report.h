@@ -27,12 +27,21 @@ struct UsageReport {
   };
 
   std::vector<Dimension> by;
+  // Books that are out of service and may hold records that never came here: of an edge that was
+  // quarantined and replaced, or of an epoch in which an older state came back.
+  struct SetAside {
+    std::string site;
+    Uid edge;
+    std::string reason;
+  };
+
   std::vector<UsageLine> lines;  // in the order of what they show
   // Everything settled until then is in the lines; none if an edge has not yet said so.
   std::optional<WallTime> complete_through;
   // Those that have not uploaded for a while, or not since it was asked for.
   std::vector<std::string> late_sites;
   std::vector<Beginning> beginnings;
+  std::vector<SetAside> set_aside;
 };
 
 // The name of an object of that kind; empty if nobody knows it, then its uid is shown.
@@ -43,7 +52,8 @@ using NameOf = std::function<std::string(std::string_view kind, const Uid& uid)>
 
 // {"rows":[{"by":{"tenant":"demo"},"requests":"1","tokens":{"input":"1","cachedInput":"0",
 // "output":"2"},"amount":"0.01","currency":"USD"}],"completeThrough":TIME or null,"lateSites":[]}
-// and, if there are any, "beginsAt":[{"journal","seq","settled"}] after the rows.
+// and, if there are any, "beginsAt":[{"journal","seq","settled"}] after the rows and
+// "setAside":[{"site","edge","reason"}] at the end.
 [[nodiscard]] std::string to_json(const UsageReport& report);
 
 }  // namespace tdn::meter

@@ -40,9 +40,10 @@ void fill_load(const EndpointState& state, Instant now, Facts& facts) {
   } else {
     facts.age_ms = facts.relayed ? Facts::kNeverReported : 0;
   }
-  facts.prompt_us = state.prompt_us();  // 0: not known, as the next
-  facts.prefill_ns = state.prefill_ns_per_token();
-  facts.decode_us = state.decode_us_per_token();
+  const EndpointState::Rates rates = state.rates(now);
+  facts.prompt_us = rates.prompt_us;  // 0: not known, as the next
+  facts.prefill_ns = rates.prefill_ns_per_token;
+  facts.decode_us = rates.decode_us_per_token;
   if (now - state.last_used() > kConnectionKept) {
     facts.setup_us += facts.site_us;  // a handshake
   }

@@ -238,6 +238,23 @@ TEST_F(ChooseTest, WhatEveryPromptTakesCountsForShortOnes) {
   EXPECT_EQ(choose().reason, Reason::kSpeed);
 }
 
+TEST_F(ChooseTest, OneThatWasSlowIsTriedAgainAfterAWhile) {
+  warm();
+  bytes_ = 48;
+  state("f").learn_prefill(8, 1'800'000);  // its first request met a cold engine
+  state("b").learn_prefill(8, 20'000);
+  EXPECT_EQ(order().front(), "b");
+  now_ += EndpointState::kRatesLast + 1s;
+  (void)InFlight::try_begin(state("b"), 8, {.now = now_});  // which all are sent to
+  EXPECT_EQ(order().front(), "f");
+  {
+    const auto trial = InFlight::try_begin(state("f"), 8, {.now = now_});
+    EXPECT_EQ(order().front(), "b") << "one at a time";
+  }
+  state("f").learn_prefill(8, 22'000);
+  EXPECT_EQ(order().front(), "f");
+}
+
 TEST_F(ChooseTest, AStaleReportIsNeverBetterThanAFreshOne) {
   warm();
   state("f").report({.running = 0}, kMoment - 9s, kMoment - 9s);

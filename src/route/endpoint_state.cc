@@ -143,9 +143,10 @@ std::int64_t when_ms_of(std::uint64_t load) {
 struct Pace {
   std::int64_t down = 8;
   std::int64_t up = 8;
+  bool falls = false;  // to less than half at once
 };
-// Near the least of late.
-constexpr Pace kLeast{.down = 2, .up = 32};
+// Near the least of late. What is less than half was no fluctuation: it counts whole.
+constexpr Pace kLeast{.down = 2, .up = 32, .falls = true};
 constexpr Pace kLeastSlowly{.down = 8, .up = 32};
 
 // A moving average, by default of about eight values; the first counts whole. Two shards that learn
@@ -156,8 +157,9 @@ void learn(std::atomic<std::uint32_t>& average, std::uint64_t value, std::uint32
       static_cast<std::int64_t>(std::min<std::uint64_t>(value, most)), 1, most);
   const std::int64_t before = average.load(std::memory_order_relaxed);
   const std::int64_t next =
-      before == 0 ? bounded
-                  : before + (bounded - before) / (bounded < before ? pace.down : pace.up);
+      before == 0 || (pace.falls && bounded < before / 2)
+          ? bounded
+          : before + (bounded - before) / (bounded < before ? pace.down : pace.up);
   average.store(static_cast<std::uint32_t>(next), std::memory_order_relaxed);
 }
 
@@ -266,6 +268,9 @@ void EndpointState::report(const EndpointReport& report, Instant measured, Insta
   } while (!reported_load_.compare_exchange_weak(before, next, std::memory_order_relaxed));
   reported_ours_.store(in_flight(), std::memory_order_relaxed);
   reported_slots_.store(report.slots, std::memory_order_relaxed);
+  if (report.prompt_us > 0 || report.prefill_ns_per_token > 0 || report.decode_us_per_token > 0) {
+    rates_told_.store(now.count(), std::memory_order_relaxed);
+  }
   take_rate(reported_prompt_us_, report.prompt_us, kSlowestPromptUs);
   take_rate(reported_prefill_ns_, report.prefill_ns_per_token, kSlowestPrefillNs);
   take_rate(reported_decode_us_, report.decode_us_per_token, kSlowestDecodeUs);
@@ -334,6 +339,22 @@ void EndpointState::learn_cache(std::uint64_t expected, std::uint64_t found) {
   const std::int64_t before = cache_trust();
   cache_trust_.store(static_cast<std::uint32_t>(before + (share - before) / 8),
                      std::memory_order_relaxed);
+}
+
+EndpointState::Rates EndpointState::rates(Instant now) const {
+  const auto lately = [now](const std::atomic<std::int64_t>& when) {
+    return now - Instant(when.load(std::memory_order_relaxed)) <= kRatesLast;
+  };
+  const bool learned = lately(last_used_);
+  const bool told = lately(rates_told_);
+  const auto known = [&](const std::atomic<std::uint32_t>& own,
+                         const std::atomic<std::uint32_t>& reported) {
+    const std::uint32_t rate = learned ? own.load(std::memory_order_relaxed) : 0;
+    return rate != 0 || !told ? rate : reported.load(std::memory_order_relaxed);
+  };
+  return {.prompt_us = known(prompt_us_, reported_prompt_us_),
+          .prefill_ns_per_token = known(prefill_ns_, reported_prefill_ns_),
+          .decode_us_per_token = known(decode_us_, reported_decode_us_)};
 }
 
 std::uint32_t EndpointState::prompt_us() const {

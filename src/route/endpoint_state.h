@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -93,8 +94,9 @@ class alignas(64) EndpointState {
   // From an answer: a prompt of `tokens` uncached tokens took `us` from its dispatch to the first
   // token, less the way. That is prompt_us + tokens · prefill_ns_per_token: long prompts teach the
   // second, short ones the first, each what the other leaves. Of both the least of late counts
-  // (they fall quickly and rise slowly): what is more was others' work, which the load tells. The
-  // second falls less quickly: a long prompt may have been read before, and its engine not say so.
+  // (they fall quickly, the first to less than half at once, and rise slowly): what is more was
+  // others' work, or a first request's, which the load tells. The second falls less quickly: a long
+  // prompt may have been read before, and its engine not say so.
   void learn_prefill(std::uint64_t tokens, std::uint64_t us);
   // From answers, as moving averages over about eight of them.
   void learn_decode(std::uint64_t us_per_token);
@@ -103,7 +105,17 @@ class alignas(64) EndpointState {
   // learned of an engine that never found any: it may not say.
   void learn_cache(std::uint64_t expected, std::uint64_t found);
 
-  // Learned from answers, else as reported, else 0: not known.
+  // What nothing has confirmed for longer is not known any more: where nobody is sent nothing is
+  // learned, and one that was slow once would be for ever.
+  static constexpr Duration kRatesLast = std::chrono::minutes(1);
+  struct Rates {  // 0: not known
+    std::uint32_t prompt_us = 0;
+    std::uint32_t prefill_ns_per_token = 0;
+    std::uint32_t decode_us_per_token = 0;
+  };
+  // Learned from answers if requests were sent there lately, else as reported lately.
+  [[nodiscard]] Rates rates(Instant now) const;
+  // The same, however long ago.
   [[nodiscard]] std::uint32_t prompt_us() const;
   [[nodiscard]] std::uint32_t prefill_ns_per_token() const;
   [[nodiscard]] std::uint32_t decode_us_per_token() const;
@@ -147,6 +159,7 @@ class alignas(64) EndpointState {
   std::atomic<std::uint32_t> reported_prompt_us_{0};
   std::atomic<std::uint32_t> reported_prefill_ns_{0};
   std::atomic<std::uint32_t> reported_decode_us_{0};
+  std::atomic<std::int64_t> rates_told_{0};  // when
   std::atomic<std::uint32_t> cache_trust_{kCacheAtFirst};
   std::atomic<std::uint32_t> first_token_us_{0};
   std::atomic<bool> tells_cache_{false};

@@ -299,6 +299,18 @@ TEST(EndpointState, LearnsFromAnswersRatherThanFromReports) {
   EXPECT_NEAR(state.prefill_ns_per_token(), 1'000, 40);
 }
 
+TEST(EndpointState, RatesThatNothingConfirmsAreForgotten) {
+  EndpointState state;
+  state.report({.prompt_us = 700, .decode_us_per_token = 9}, kStart);
+  EXPECT_EQ(state.rates(kStart + 1min).prompt_us, 700U);
+  state.learn_prefill(8, 100);
+  EXPECT_EQ(state.rates(kStart + 1min).prompt_us, 700U) << "nobody was sent there lately";
+  EXPECT_EQ(state.rates(kStart + 1min + 1ms).decode_us_per_token, 0U);
+  (void)InFlight::try_begin(state, 1, {.now = kStart + 2min});
+  EXPECT_EQ(state.rates(kStart + 3min).prompt_us, 100U);
+  EXPECT_EQ(state.rates(kStart + 3min + 1ms).prompt_us, 0U);
+}
+
 TEST(EndpointState, ReadingSpeedIsBounded) {
   EndpointState state;
   state.learn_prefill(0, UINT64_MAX);
