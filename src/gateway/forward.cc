@@ -177,7 +177,7 @@ io::Task<Result<void>> Gateway::forward(Request& request, Leg& leg) {
   leg.under_way = &*under_way;
   // Before another owner works for us, the books must know it.
   const bool foreign = site.owner != snapshot[request.catalogue->here()].owner;
-  TDN_CO_TRY_VOID(open_admission(request, leg));
+  TDN_CO_TRY_VOID(open_admission(request, leg, foreign));
   io::Context& context = co_await io::this_context();
   if (foreign) {
     if (Result<void> known = co_await admission_durable(request); !known) {

@@ -324,7 +324,7 @@ io::Task<Result<void>> Gateway::serve(Request& request) {
   co_return fail(*std::move(last));
 }
 
-Result<void> Gateway::open_admission(Request& request, const Leg& leg) {
+Result<void> Gateway::open_admission(Request& request, const Leg& leg, bool foreign) {
   const bool moved = leg.forwarded || request.last.forwarded;
   request.last = {leg.endpoint, leg.number, leg.forwarded};
   if (request.admission && !moved) {
@@ -338,8 +338,7 @@ Result<void> Gateway::open_admission(Request& request, const Leg& leg) {
   meter::UsageRecord draft = make_record(request, leg);
   const meter::Annexes annexes = make_annexes(request, random_);
   request.admitted.reset();
-  // What another site may sell must be known here before it is sold, though nobody waits for it.
-  const bool awaited = request.scan.stream || leg.forwarded;
+  const bool awaited = request.scan.stream || foreign;
   TDN_TRY(const meter::AdmissionHandle admission,
           books_.admit(draft, list_price(request), annexes,
                        awaited ? &request.admitted.emplace() : nullptr));
@@ -359,7 +358,7 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
   }
   leg.under_way = &*under_way;
   leg.simulated = request.catalogue->simulated(leg.endpoint).load(std::memory_order_relaxed);
-  TDN_CO_TRY_VOID(open_admission(request, leg));
+  TDN_CO_TRY_VOID(open_admission(request, leg, false));
   io::Context& context = co_await io::this_context();
   const auto failed = [&](Error error) {
     return note_failure(request, leg, std::move(error), context);

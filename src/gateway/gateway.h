@@ -145,7 +145,8 @@ class Gateway final : public http::Handler {
                                    const io::Context& context);
   [[nodiscard]] static std::optional<route::Observation> failure_seen(Code code);
   [[nodiscard]] Error failure_told(Error error, bool of_site, const io::Context& context);
-  [[nodiscard]] Result<void> open_admission(Request& request, const Leg& leg);
+  // `foreign`: another owner will do the work; then somebody waits for its being on disk.
+  [[nodiscard]] Result<void> open_admission(Request& request, const Leg& leg, bool foreign);
   [[nodiscard]] io::Task<> answer_error(Request& request, const Error& error);
   void settle(Request& request, const Leg& leg, meter::End end, meter::DurableWaiter* waiter);
   [[nodiscard]] meter::UsageRecord close_record(Request& request, const Leg& leg, meter::End end);
