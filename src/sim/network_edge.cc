@@ -116,6 +116,10 @@ Result<void> NetworkEdge::serve() {
   return {};
 }
 
+Uid NetworkEdge::site() const {
+  return catalogue_ ? catalogue_->snapshot()[catalogue_->here()].uid : Uid();
+}
+
 bool NetworkEdge::quiet() const {
   for (std::uint32_t i = 0; catalogue_ && i < catalogue_->snapshot().endpoints().size(); ++i) {
     if (catalogue_->table().state({i}).in_flight() > 0) {

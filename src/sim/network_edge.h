@@ -78,6 +78,8 @@ class NetworkEdge final : private agent::AgentHost {
     return agent_->acknowledged(books_->outbox().position().epoch);
   }
   [[nodiscard]] const Uid& uid() const { return books_->identity().edge; }
+  // Its site's; zero while it has no snapshot.
+  [[nodiscard]] Uid site() const;
 
  private:
   NetworkEdge(const NetworkEdgeWorld& world, NetworkEdgeOptions options);

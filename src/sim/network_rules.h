@@ -58,6 +58,8 @@ class NetworkRules {
   void published(const protocol::SnapshotOrder& order, bool fenced) { fenced_[order] = fenced; }
   // What the edge of a site serves by at this moment; {0, 0} while it does not.
   void serves_by(std::size_t site, const protocol::SnapshotOrder& order, Instant now);
+  // A machine of the site did, at some time of the story.
+  void lost_power(const Uid& site) { powerless_.insert(site); }
   // After each step.
   void check(Instant now);
   // Control is down, and its store shows what a crash left; `told`: what control said to an edge
@@ -101,6 +103,7 @@ class NetworkRules {
   std::vector<Site> sites_;
   std::vector<Client> clients_;
   std::map<protocol::SnapshotOrder, bool> fenced_;
+  std::set<Uid> powerless_;
   std::vector<std::string> violations_;
   std::uint64_t records_ = 0;
   std::uint64_t sold_ = 0;

@@ -259,6 +259,7 @@ class World final : private NetworkStage {
     trace_.note("crash", power_loss ? 1 : 0, 0, site.name);
     ++outcome_.counts.edge_crashes;
     if (power_loss) {
+      rules_.lost_power(site.edge->site());
       network_.set_power(site.machine->host(), false);
     }
     site.edge->kill();
