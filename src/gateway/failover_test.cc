@@ -46,6 +46,31 @@ TEST_F(FailoverTest, ARequestThatTwoEnginesFailedAtIsNotTriedOnAThird) {
   EXPECT_EQ(state("far").health_state().failures + state("third").health_state().failures, 0);
 }
 
+TEST_F(FailoverTest, AnEnginesNotFoundIsPassedOnIfNoOtherKnowsBetter) {
+  constexpr std::string_view kNoModel =
+      R"({"error":{"message":"no such model","code":"not_found"}})";
+  start();
+  const auto first = request(kPlain);
+  answer(kNoModel, 404, 0);
+  ASSERT_EQ(engines.far.size(), 2U);
+  answer(kNoModel, 404, 1);
+  const std::string got = read(*first);
+  EXPECT_THAT(got, HasSubstr("HTTP/1.1 404 "));
+  EXPECT_THAT(got, HasSubstr(kNoModel));
+  EXPECT_TRUE(books.records.empty());
+  EXPECT_EQ(books.refused, 1);
+}
+
+TEST_F(FailoverTest, AnEnginesNotFoundIsNotPassedOnIfAnotherKnowsBetter) {
+  start();
+  const auto client = request(kPlain);
+  answer(R"({"error":{"message":"no such model"}})", 404, 0);
+  ASSERT_EQ(engines.far.size(), 2U);
+  answer(kWhole, 200, 1);
+  EXPECT_THAT(read(*client), HasSubstr("tdn-route: paris/far; reason=failover"));
+  EXPECT_EQ(books.records.size(), 1U);
+}
+
 TEST_F(FailoverTest, BusyEnginesAndClosedDoorsDoNotMakeARequestSuspect) {
   more_manifests = kThird;
   start();

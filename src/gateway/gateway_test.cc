@@ -290,31 +290,6 @@ TEST_F(GatewayTest, AnEnginesOwnRefusalIsPassedOnUnbilled) {
   EXPECT_EQ(books.refused, 1);
 }
 
-TEST_F(GatewayTest, AnEnginesNotFoundIsPassedOnIfNoOtherKnowsBetter) {
-  constexpr std::string_view kNoModel =
-      R"({"error":{"message":"no such model","code":"not_found"}})";
-  start();
-  const auto first = request(kPlain);
-  answer(kNoModel, 404, 0);
-  ASSERT_EQ(engines.far.size(), 2U);
-  answer(kNoModel, 404, 1);
-  const std::string got = read(*first);
-  EXPECT_TRUE(has_field(got, "HTTP/1.1 404 ")) << got;
-  EXPECT_TRUE(has_field(got, kNoModel));
-  EXPECT_TRUE(books.records.empty());
-  EXPECT_EQ(books.refused, 1);
-}
-
-TEST_F(GatewayTest, AnEnginesNotFoundIsNotPassedOnIfAnotherKnowsBetter) {
-  start();
-  const auto client = request(kPlain);
-  answer(R"({"error":{"message":"no such model"}})", 404, 0);
-  ASSERT_EQ(engines.far.size(), 2U);
-  answer(kWhole, 200, 1);
-  EXPECT_TRUE(has_field(read(*client), "tdn-route: paris/far; reason=failover"));
-  EXPECT_EQ(books.records.size(), 1U);
-}
-
 TEST_F(GatewayTest, AnEngineThatDiesInItsOwnRefusalHasFailed) {
   start();
   const auto client = request(kPlain);
