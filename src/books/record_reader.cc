@@ -24,7 +24,8 @@ struct RecordReader::Cursor {
   std::uint64_t end_lsn = kNoLsn;  // where the next segment takes over, as far as it was there
   std::uint64_t next_lsn = 0;
   std::uint64_t offset = 0;  // of the next frame in the file
-  std::vector<std::uint8_t> chunk;
+  std::vector<std::uint8_t> room = std::vector<std::uint8_t>(kChunk);
+  ByteView chunk;              // what of it was filled
   std::uint64_t chunk_at = 0;  // offset of the chunk in the file
 };
 
@@ -60,16 +61,14 @@ Result<std::optional<Frame>> RecordReader::next_frame() {
   }
   for (const bool fresh : {false, true}) {
     if (fresh) {
-      at.chunk.resize(kChunk);
-      TDN_TRY(const std::size_t size, at.file->read(at.offset, at.chunk));
-      at.chunk.resize(size);
+      TDN_TRY(const std::size_t size, at.file->read(at.offset, at.room));
+      at.chunk = ByteView(at.room).first(size);
       at.chunk_at = at.offset;
     }
     if (at.offset < at.chunk_at || at.offset >= at.chunk_at + at.chunk.size()) {
       continue;
     }
-    const ByteView rest =
-        ByteView(at.chunk).subspan(static_cast<std::size_t>(at.offset - at.chunk_at));
+    const ByteView rest = at.chunk.subspan(static_cast<std::size_t>(at.offset - at.chunk_at));
     const auto frame = parse_frame(rest, at.header.salt);
     if (frame && frame->lsn == at.next_lsn) {
       at.offset += frame_bytes(frame->payload.size());
@@ -77,7 +76,7 @@ Result<std::optional<Frame>> RecordReader::next_frame() {
       return frame;
     }
   }
-  at.chunk.clear();  // what is not there yet must be read again
+  at.chunk = {};  // what is not there yet must be read again
   return std::optional<Frame>();
 }
 

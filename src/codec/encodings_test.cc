@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,24 @@ TEST(Base64, RefusesEveryTextThatTheEncoderWouldNotWrite) {
   }
   for (const char* text : {"Zg==", "Zh", "Z", "Zm9+", "Zm 8"}) {
     EXPECT_EQ(from_base64url(text), std::nullopt) << text;
+  }
+}
+
+// Wherever it stands: sixteen characters are looked at at once.
+TEST(Base64, RefusesEveryForeignCharacterAtEveryPlace) {
+  const std::string good(40, 'A');
+  ASSERT_TRUE(from_base64(good) && from_base64url(good));
+  const auto is_own = [](int c, std::string_view two) {
+    return std::isalnum(c) != 0 || two.find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (int c = 0; c < 256; ++c) {
+      std::string text = good;
+      text[at] = static_cast<char>(c);
+      const bool padding = c == '=' && at + 1 == good.size();
+      EXPECT_EQ(from_base64(text).has_value(), padding || is_own(c, "+/")) << c << " at " << at;
+      EXPECT_EQ(from_base64url(text).has_value(), is_own(c, "-_")) << c << " at " << at;
+    }
   }
 }
 

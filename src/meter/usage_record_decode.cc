@@ -11,6 +11,7 @@ namespace {
 using codec::CborKind;
 using codec::CborReader;
 
+constexpr std::uint64_t kPrevious = 7;
 constexpr std::uint64_t kLastKnownKey = 38;
 // Fields with a higher key than this may be ignored by a reader that does not know them.
 constexpr std::uint64_t kFirstIgnorableKey = 64;
@@ -368,6 +369,24 @@ bool above(Enum value, Enum last) {
   return static_cast<std::uint64_t>(value) > static_cast<std::uint64_t>(last);
 }
 
+// One record, one encoding: a default that was written, a list's absent tail, a head longer than
+// needed and keys out of order come back otherwise. Fields that we do not know would come back as
+// they are, so they are looked at themselves.
+bool is_canonical(const UsageRecord& record, ByteView bytes) {
+  thread_local ByteBuffer again;
+  again.clear();
+  encode(record, again);
+  return std::ranges::equal(again.view(), bytes) &&
+         (record.unknown_fields == 0 || codec::cbor_check(bytes).has_value());
+}
+
+// What is wrong with bytes that were not taken: first whether they are CBOR at all.
+tl::unexpected<Error> malformed(ByteView bytes, std::string_view what) {
+  const auto checked = codec::cbor_check(bytes);
+  return checked ? fail(Code::kCorrupt, fmt::format("usage record: {}", what))
+                 : fail(checked.error());
+}
+
 // The lowest unknown key, or the first ignorable one if there is none below it.
 std::uint64_t lowest_unknown_key(const UsageRecord& record) {
   CborReader cbor(record.unknown);
@@ -400,20 +419,26 @@ Result<UsageRecord> decode_record(ByteView bytes) {
   if (bytes.size() > kMaxRecordBytes) {
     return fail(Code::kCorrupt, fmt::format("usage record of {} bytes, above 4 KiB", bytes.size()));
   }
-  TDN_TRY_VOID(codec::cbor_check(bytes));
   CborReader cbor(bytes);
   UsageRecord record;
   record.version = 0;
   record.side = static_cast<Side>(0);
   record.operation = static_cast<Operation>(0);
   const std::size_t entries = cbor.map();
+  std::uint64_t next_key = 0;
+  bool chained = false;
   for (std::size_t i = 0; i < entries && cbor.ok(); ++i) {
     const ByteView before = cbor.rest();
     const std::uint64_t key = cbor.uint();
+    if (key < next_key) {
+      return malformed(bytes, "fields out of order");
+    }
+    next_key = key + 1;
+    chained = chained || key == kPrevious;
     if (key <= kLastKnownKey) {
       field(key, cbor, record);
       if (!cbor.ok()) {
-        return fail(Code::kCorrupt, fmt::format("usage record: field {} is malformed", key));
+        return malformed(bytes, fmt::format("field {} is malformed", key));
       }
       continue;
     }
@@ -424,13 +449,13 @@ Result<UsageRecord> decode_record(ByteView bytes) {
     record.unknown.insert(record.unknown.end(), pair.begin(), pair.end());
   }
   if (!cbor.ok()) {
-    return fail(Code::kCorrupt, "usage record: not a map with integer keys");
+    return malformed(bytes, "not a map with integer keys");
   }
-  // One record, one encoding: this finds defaults that were written, and a list's absent tail.
-  ByteBuffer again;
-  encode(record, again);
-  if (!std::ranges::equal(again.view(), bytes)) {
-    return fail(Code::kCorrupt, "usage record: not in its one canonical form");
+  if (record.seq != 0 && !chained) {  // the encoder would write a hash, and maybe too much
+    return malformed(bytes, "a number without the hash of the record before");
+  }
+  if (!is_canonical(record, bytes)) {
+    return malformed(bytes, "not in its one canonical form");
   }
   return record;
 }

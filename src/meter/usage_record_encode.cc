@@ -366,7 +366,8 @@ void join_draft(const EncodedDraft& draft, ByteView pieces, const Place& place, 
 }
 
 void encode(const UsageRecord& record, ByteBuffer& out) {
-  ByteBuffer pieces;
+  thread_local ByteBuffer pieces;
+  pieces.clear();
   const EncodedDraft draft = encode_draft(record, pieces);
   join_draft(draft, pieces.view(),
              {.seq = record.seq, .prev = record.prev, .admission_lsn = record.admission.lsn}, out);

@@ -146,6 +146,25 @@ TEST(UsageRecord, RefusesWrittenDefaultsWrongTypesAndOversize) {
   EXPECT_FALSE(decode_record(large));
 }
 
+TEST(UsageRecord, RefusesUnknownFieldsThatAreNotCanonicalToo) {
+  ASSERT_TRUE(decode_record(example_with("184001184101", 2)));
+  EXPECT_FALSE(decode_record(example_with("184101184001", 2))) << "out of order";
+  EXPECT_FALSE(decode_record(example_with("184001184001", 2))) << "twice";
+  EXPECT_FALSE(decode_record(example_with("18401801", 1))) << "a head longer than needed";
+  EXPECT_FALSE(decode_record(example_with("184061ff", 1))) << "text that is not UTF-8";
+  EXPECT_FALSE(decode_record(example_with("19004001", 1))) << "a key longer than needed";
+}
+
+// Nothing that another machine sends may be more than the encoder has room for.
+TEST(UsageRecord, RefusesANumberWithoutAHashHoweverFullItIs) {
+  auto bytes = *codec::from_hex("a206011840590ff8");  // its key 64 has 4,088 bytes
+  bytes.resize(8 + 0xff8);
+  ASSERT_EQ(bytes.size(), kMaxRecordBytes);
+  const auto record = decode_record(bytes);
+  ASSERT_FALSE(record);
+  EXPECT_NE(record.error().detail().find("hash"), std::string::npos) << record.error().detail();
+}
+
 TEST(UsageRecord, EveryCutAndEveryFlippedBitDecodesToSomethingElseOrNotAtAll) {
   const auto bytes = encoded(example());
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
