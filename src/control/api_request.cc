@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
 
 #include "codec/json_reader.h"
 
@@ -300,6 +301,7 @@ Result<std::string> parse_revoke(std::string_view text) {
 
 Result<UsageQuery> parse_usage_query(std::string_view text) {
   UsageQuery query;
+  std::vector<std::string_view> seen;
   while (!text.empty()) {
     const std::string_view parameter = text.substr(0, text.find('&'));
     text.remove_prefix(std::min(parameter.size() + 1, text.size()));
@@ -309,7 +311,15 @@ Result<UsageQuery> parse_usage_query(std::string_view text) {
     if (!decoded) {
       return fail(Code::kInvalidRequest, "the query has a broken percent escape");
     }
-    TDN_TRY_VOID(read_parameter(parameter.substr(0, equals), *decoded, query));
+    const std::string_view name = parameter.substr(0, equals);
+    if (std::ranges::find(seen, name) != seen.end()) {
+      return fail(Code::kInvalidRequest,
+                  fmt::format("the parameter `{}` is there twice; several dimensions are one list, "
+                              "as in by=site,model",
+                              name.substr(0, 40)));
+    }
+    seen.push_back(name);
+    TDN_TRY_VOID(read_parameter(name, *decoded, query));
   }
   return query;
 }

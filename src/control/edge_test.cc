@@ -326,6 +326,9 @@ TEST_F(EdgeTest, UsageIsToldByNameAndUntilWhenItIsComplete) {
   EXPECT_THAT(control_.operate("GET", "/api/v1/usage?by=model").body,
               HasSubstr(R"("lateSites":["frankfurt"])"));
   EXPECT_EQ(control_.operate("GET", "/api/v1/usage?by=colour").status, 400);
+  const Reply twice = control_.operate("GET", "/api/v1/usage?by=site&by=model");
+  EXPECT_EQ(twice.status, 400);
+  EXPECT_THAT(twice.body, HasSubstr("`by` is there twice"));
   EXPECT_EQ(control_.operate("GET", "/api/v1/usage?since=1").status, 400);
 }
 

@@ -152,9 +152,10 @@ TEST(Manifests, RequiresWhatHasNoDefault) {
   for (const char* field : {"spec.site", "spec.kind", "spec.url", "spec.models"}) {
     EXPECT_THAT(error, HasSubstr(fmt::format("a.yaml:4: {}: is missing", field)));
   }
-  EXPECT_THAT(error_of(document("Site", "s", "{}")), HasSubstr("spec.location: is missing"));
+  EXPECT_THAT(error_of(document("Site", "s", "{}")),
+              StartsWith("a.yaml:4: spec.location: is missing"));
   EXPECT_THAT(error_of("apiVersion: tdn/v1\nkind: Tenant\n"),
-              HasSubstr("metadata.name: is missing"));
+              StartsWith("a.yaml:1: metadata.name: is missing"));
   EXPECT_THAT(
       error_of(example_with("models: [{model: smollm2, as: SmolLM2-135M-Instruct}]", "models: []")),
       HasSubstr("spec.models: is empty"));

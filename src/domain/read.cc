@@ -280,7 +280,8 @@ class Reader final : public FieldVisitor {
     const Node* node = find(field);
     if (node == nullptr) {
       if (field.required) {
-        remember(path_of(field), node_.line);
+        // Without a line of its own it is about the mapping that is missing, too.
+        remember(path_of(field), node_.line > 0 ? node_.line : context_.place(path_).line);
         context_.wrong(path_of(field), fmt::format("is missing; add {}: {}", field.name, shape));
       }
       return nullptr;

@@ -28,7 +28,7 @@ Result<AnswerFollower::Step> AnswerFollower::follow(const codec::SseEvent& event
   if (found.has_error) {
     const bool busy = found.error_status == 429 || found.error_status == 503;
     return fail(busy ? Code::kOverloaded : Code::kUpstreamError,
-                busy ? "the engine is busy" : "the engine reported an error in its answer");
+                busy ? "the engine is busy" : "the endpoint reported an error in its answer");
   }
   if (!found.is_json && !found.done && !event.data.empty()) {
     return fail(Code::kUpstreamError, "the engine's stream holds an event that is no JSON object");

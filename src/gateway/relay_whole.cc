@@ -96,7 +96,7 @@ class WholeRelay {
       return fail(Code::kUpstreamError, "the engine's answer is no JSON object");
     }
     if (found.has_error && !a_.request.answered) {
-      return fail(Code::kUpstreamError, "the engine reported an error in its answer");
+      return fail(Code::kUpstreamError, "the endpoint reported an error in its answer");
     }
     if (found.usage) {
       a_.leg.usage.report(to_usage(*found.usage));
