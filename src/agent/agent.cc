@@ -62,6 +62,8 @@ Agent::Agent(const AgentParts& parts, AgentOptions options, const Secret& node_s
       keeper_({parts.loop, parts.pool, control_, parts.host, parts.store, options_.bug},
               options_.site, options_.state_dir,
               [this] {
+                heard();
+                check_freshness();
                 due_.set();
                 first_.set();
               }),
@@ -87,6 +89,7 @@ io::Task<bool> Agent::begin() {
     const io::Wake wake = co_await first_.wait();
     check_freshness();
     co_await write_contact(parts_.clock.now());
+    begun_ = true;
     co_return wake != io::Wake::kCancelled;
   }
   while (keeper_.order() == protocol::SnapshotOrder{}) {
@@ -102,6 +105,7 @@ io::Task<bool> Agent::begin() {
   }
   // Before the first request: killed right after it, the next start must know of this contact.
   co_await write_contact(parts_.clock.now());
+  begun_ = true;
   co_return true;
 }
 
@@ -117,13 +121,16 @@ io::Task<> Agent::stop() {
 }
 
 void Agent::check_freshness() {
-  const bool fresh = freshness_.fresh(parts_.clock.now());
+  const bool fresh = this->fresh();
   if (fresh == admitting_ || keeper_.order() == protocol::SnapshotOrder{}) {
     return;
   }
   admitting_ = fresh;
   if (fresh) {
     log_info("agent", "control was heard again: admitting requests");
+  } else if (keeper_.site_is_gone()) {
+    log_error("agent", "this edge's site was deleted: nothing new is admitted",
+              {{"site", options_.site}, {"reason", keeper_.refused()}});
   } else {
     log_error("agent",
               "the snapshot is older than it may be without contact to control: nothing new is "
@@ -192,7 +199,9 @@ io::Task<> Agent::tick_loop() {
       due_.set();
     }
     check_freshness();
-    co_await write_contact(now);
+    if (begun_) {  // until then that is `begin`'s
+      co_await write_contact(now);
+    }
   }
 }
 
@@ -359,7 +368,12 @@ void Agent::quarantine(std::string_view why) {
   uploader_.stop();
 }
 
+// Whoever answers syncs may still know more than we do: only with an open watch, and if what it
+// offered last is in force, is the snapshot confirmed.
 void Agent::heard() {
+  if (!watching_ || !keeper_.confirmed()) {
+    return;
+  }
   freshness_.set_valid_for(std::chrono::seconds(keeper_.valid_for_s()));
   freshness_.heard(parts_.clock.now());
 }
@@ -417,11 +431,11 @@ io::Task<Result<void>> Agent::watch() {
       co_return fail(Code::kClosed, "control ended the watch");
     }
     watching_ = true;
-    heard();
     parser.push(*piece);
     while (true) {
       TDN_CO_TRY(const std::optional<codec::SseEvent> event, parser.next());
       if (!event) {
+        heard();
         break;
       }
       if (!event->has_data) {

@@ -78,7 +78,10 @@ class Agent {
   [[nodiscard]] std::uint64_t acknowledged(std::uint32_t epoch) const {
     return uploader_.acked(epoch);
   }
-  [[nodiscard]] bool fresh() const { return freshness_.fresh(parts_.clock.now()); }
+  // Whether requests may be admitted from the snapshot in force.
+  [[nodiscard]] bool fresh() const {
+    return !keeper_.site_is_gone() && freshness_.fresh(parts_.clock.now());
+  }
   [[nodiscard]] const SnapshotKeeper& keeper() const { return keeper_; }
   [[nodiscard]] std::vector<Sample> samples() const;
 
@@ -125,6 +128,7 @@ class Agent {
   bool syncing_ = false;
   bool connected_ = false;
   bool watching_ = false;
+  bool begun_ = false;
   bool admitting_ = true;
   bool restarting_ = false;
   Contact contact_written_;

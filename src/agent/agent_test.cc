@@ -174,6 +174,61 @@ TEST_F(AgentTest, past_its_time_without_contact_nothing_new_is_admitted_until_co
   EXPECT_TRUE(host.admitting);
 }
 
+// Syncs go on: that control is there does not make old what it knows.
+TEST_F(AgentTest, past_its_time_without_the_snapshot_that_control_offers_nothing_new_is_admitted) {
+  const auto minute = [](auto& manifest) { manifest.valid_for_s = 60; };
+  publish(network, {1, 1}, 1, minute);
+  control_up();
+  ASSERT_TRUE(begin());
+  seconds(10);
+  host.refuse = "too many endpoints";
+  publish(changed("New"), {1, 2}, 1, minute);
+  seconds(55);
+  EXPECT_TRUE(host.admitting);
+  EXPECT_THAT(last_request().refused_snapshot, HasSubstr("too many endpoints"));
+  seconds(10);
+  EXPECT_FALSE(host.admitting);
+  EXPECT_EQ(metric("tdn_control_connected"), 1);
+  EXPECT_EQ(metric("tdn_snapshot_fresh"), 0);
+  host.refuse.clear();
+  publish(changed("Newer"), {1, 3}, 1, minute);
+  test.settle();
+  EXPECT_TRUE(host.admitting);
+}
+
+TEST_F(AgentTest, a_control_that_comes_back_to_the_snapshot_in_force_confirms_it) {
+  const auto minute = [](auto& manifest) { manifest.valid_for_s = 60; };
+  publish(network, {1, 1}, 1, minute);
+  const std::string first = control.envelope;
+  control_up();
+  ASSERT_TRUE(begin());
+  seconds(10);
+  host.refuse = "too many endpoints";
+  publish(changed("New"), {1, 2}, 1, minute);
+  seconds(10);
+  offer(first);
+  seconds(100);
+  EXPECT_TRUE(host.admitting);
+  EXPECT_EQ(last_request().refused_snapshot, "");
+  EXPECT_EQ(host.switches, 1);
+}
+
+TEST_F(AgentTest, an_edge_whose_site_was_deleted_admits_nothing_new_until_it_is_there_again) {
+  start_in_network();
+  host.refuse = "it holds no site frankfurt";
+  host.refuse_code = Code::kWrongSite;
+  publish(changed("New"), {1, 2});
+  test.settle();
+  EXPECT_FALSE(host.admitting);
+  EXPECT_EQ(metric("tdn_snapshot_fresh"), 0);
+  seconds(5);
+  EXPECT_FALSE(host.admitting);
+  host.refuse.clear();
+  publish(changed("Newer"), {1, 3});
+  test.settle();
+  EXPECT_TRUE(host.admitting);
+}
+
 TEST_F(AgentTest, an_edge_that_is_killed_right_after_its_first_start_serves_on_without_control) {
   publish(network, {1, 1});
   control_up();

@@ -37,7 +37,7 @@ class FakeHost final : public AgentHost {
  public:
   io::Task<Result<void>> prepare(std::shared_ptr<const domain::Snapshot> snapshot) override {
     if (!refuse.empty()) {
-      co_return fail(Code::kInvalid, refuse);
+      co_return fail(refuse_code, refuse);
     }
     prepared = std::move(snapshot);
     co_return Result<void>();
@@ -60,6 +60,7 @@ class FakeHost final : public AgentHost {
   void restart(std::string_view /*why*/) override { ++restarts; }
 
   std::string refuse;
+  Code refuse_code = Code::kInvalid;
   std::shared_ptr<const domain::Snapshot> prepared;
   std::shared_ptr<const domain::Snapshot> in_use;
   int switches = 0;

@@ -7,8 +7,9 @@ namespace {
 
 constexpr MetricInfo kConnected{"tdn_control_connected", MetricKind::kGauge, "connections",
                                 "1 while control answers this edge's syncs."};
-constexpr MetricInfo kAge{"tdn_control_age_seconds", MetricKind::kGauge, "seconds",
-                          "Since control was last heard; -1 if it never was."};
+constexpr MetricInfo kAge{
+    "tdn_control_age_seconds", MetricKind::kGauge, "seconds",
+    "Since control last confirmed the snapshot in force; -1 if it never did."};
 constexpr MetricInfo kSyncs{"tdn_syncs_total", MetricKind::kCounter, "syncs",
                             "Syncs that control took."};
 constexpr MetricInfo kFailedSyncs{"tdn_syncs_failed_total", MetricKind::kCounter, "syncs",
@@ -52,7 +53,7 @@ std::vector<Sample> Agent::samples() const {
   add(kStopped, uploader_.stopped() ? 1 : 0);
   add(kEpoch, static_cast<double>(keeper_.order().control_epoch));
   add(kVersion, static_cast<double>(keeper_.order().version));
-  add(kFresh, freshness_.fresh(now) ? 1 : 0);
+  add(kFresh, fresh() ? 1 : 0);
   add(kTaken, static_cast<double>(snapshots.taken));
   add(kRefused, static_cast<double>(snapshots.refused));
   add(kSections, static_cast<double>(snapshots.sections_fetched));

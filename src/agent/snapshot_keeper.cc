@@ -17,7 +17,8 @@ constexpr Duration kRetry = 2s;  // after what may pass: control away, disk full
 
 // Refused for good, or worth another try.
 bool may_pass(Code code) {
-  return code != Code::kInvalid && code != Code::kCorrupt && code != Code::kCancelled;
+  return code != Code::kInvalid && code != Code::kCorrupt && code != Code::kCancelled &&
+         code != Code::kWrongSite;
 }
 
 Result<io::Done> done(const Result<void>& result) {
@@ -52,6 +53,7 @@ io::Task<bool> SnapshotKeeper::start() {
 }
 
 void SnapshotKeeper::offer(std::string envelope) {
+  newest_ = envelope;
   offered_ = std::move(envelope);
   arrived_.set();
 }
@@ -61,14 +63,16 @@ io::Task<> SnapshotKeeper::run() {
     while (offered_) {
       std::string envelope = *std::move(offered_);
       offered_.reset();
-      if (envelope == current_ || envelope == refused_envelope_) {
+      if (envelope == refused_envelope_ || (envelope == current_ && refused_.empty())) {
         continue;
       }
-      Result<void> taken = co_await take(envelope);
+      const bool known = envelope == current_;  // control came back to it
+      Result<void> taken = known ? Result<void>() : co_await take(envelope);
       if (taken) {
         refused_.clear();
         refused_envelope_.clear();
-        ++counters_.taken;
+        site_is_gone_ = false;
+        counters_.taken += known ? 0 : 1;
         changed_();
         continue;
       }
@@ -77,6 +81,7 @@ io::Task<> SnapshotKeeper::run() {
       }
       ++counters_.refused;
       refused_ = taken.error().detail();
+      site_is_gone_ = taken.error().code() == Code::kWrongSite;
       log_error("agent", "a snapshot was refused; the former one stays in force",
                 {{"current", to_string(order_)}, {"reason", refused_}});
       changed_();

@@ -61,6 +61,10 @@ class SnapshotKeeper {
   [[nodiscard]] std::uint64_t valid_for_s() const { return valid_for_s_; }
   // What was refused last and why; empty once a later one was taken.
   [[nodiscard]] const std::string& refused() const { return refused_; }
+  // The newest offer is what is in force: nothing that control knows is unknown here.
+  [[nodiscard]] bool confirmed() const { return !newest_.empty() && newest_ == current_; }
+  // The newest snapshot has no such site: whatever the former one allows, it ended.
+  [[nodiscard]] bool site_is_gone() const { return site_is_gone_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
@@ -84,6 +88,8 @@ class SnapshotKeeper {
   std::uint64_t valid_for_s_ = protocol::kDefaultValidForS;
   std::string refused_;
   std::string refused_envelope_;  // not looked at again
+  std::string newest_;            // offer, whatever came of it
+  bool site_is_gone_ = false;
   std::optional<std::string> offered_;
   io::Event arrived_;
   Counters counters_;

@@ -92,7 +92,8 @@ Examples:
                       "Which gateway is asked (default: that of the first site of the network in "
                       "--state)")
           ->type_name("URL");
-  app->add_option("--site", command.site, "Ask this site's gateway")
+  app->add_option("--site", command.site,
+                  "Ask this site's gateway; with an id: what this site decided")
       ->type_name("NAME")
       ->excludes(gateway);
   app->add_option("--location", command.location, "Where the client is: DE, 50.1,8.7 or both")
@@ -115,6 +116,7 @@ Examples:
               asked.recorded.emplace();
               asked.recorded->state = asked.state;
               asked.recorded->request = {*id};
+              asked.recorded->site = asked.site;
               if (flags->attempt != std::numeric_limits<std::uint32_t>::max()) {
                 asked.recorded->attempt = flags->attempt;
               }

@@ -99,6 +99,9 @@ Result<void> EdgeNetwork::ready() const {
                                         ? std::string("waiting for a first snapshot from control")
                                         : "no snapshot is in force: " + agent_->keeper().refused());
   }
+  if (agent_->keeper().site_is_gone()) {
+    return fail(Code::kUnavailable, "this edge's site was deleted: " + agent_->keeper().refused());
+  }
   if (!agent_->fresh()) {
     return fail(Code::kUnavailable,
                 "the snapshot is older than it may be without contact to control");
@@ -110,7 +113,7 @@ io::Task<Result<std::shared_ptr<const gateway::Catalogue>>> EdgeNetwork::make(
     std::shared_ptr<const domain::Snapshot> snapshot) {
   const std::optional<domain::SiteIndex> here = snapshot->find_site(command_.site);
   if (!here) {
-    co_return fail(Code::kInvalid,
+    co_return fail(Code::kWrongSite,
                    fmt::format("it holds no site {}; apply the Site, or start this edge with the "
                                "right --site",
                                command_.site));

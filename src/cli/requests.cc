@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ostream>
+#include <span>
 #include <tuple>
 
 #include "codec/json_writer.h"
@@ -215,6 +216,40 @@ Result<const Decided*> find_attempt(const History& history, const RecordedOption
                                           told->attempts.size()));
 }
 
+struct Found {
+  const History* history;
+  const Decided* decided;
+  // Who serves what a peer sent leaves out all but its own endpoints.
+  [[nodiscard]] bool is_for_peer() const {
+    return std::ranges::any_of(decided->facts, [](const route::Facts& facts) {
+      return facts.exclusion == route::Exclusion::kElsewhere;
+    });
+  }
+};
+
+// That of the site which the client asked comes first.
+Result<std::vector<Found>> find_attempts(const std::vector<History>& histories,
+                                         const RecordedOptions& options) {
+  std::vector<Found> all;
+  std::optional<Error> failure;  // of one; another site may have tried more often
+  for (const History& history : histories) {
+    const Result<const Decided*> decided = find_attempt(history, options);
+    if (!decided) {
+      failure = decided.error();
+    } else if (*decided != nullptr &&
+               (options.site.empty() || history.here_of(**decided) == options.site)) {
+      all.push_back({&history, *decided});
+    }
+  }
+  if (all.empty() && failure) {
+    return fail(*failure);
+  }
+  std::ranges::sort(all, {}, [](const Found& found) {
+    return std::pair(found.is_for_peer(), found.decided->at_us);
+  });
+  return all;
+}
+
 }  // namespace
 
 int requests(const RequestsOptions& options, io::Disk& disk, std::ostream& out, std::ostream& err) {
@@ -242,23 +277,31 @@ io::Task<int> explain_recorded(RecordedOptions options, io::Disk& disk, std::ost
       err << "tdn explain: " << histories.error().detail() << "\n";
       co_return 1;
     }
-    for (const History& history : *histories) {
-      const Result<const Decided*> decided = find_attempt(history, options);
-      if (!decided) {
-        err << "tdn explain: " << decided.error().detail() << "\n";
-        co_return 1;
+    const Result<std::vector<Found>> found = find_attempts(*histories, options);
+    if (!found) {
+      err << "tdn explain: " << found.error().detail() << "\n";
+      co_return 1;
+    }
+    if (!found->empty()) {
+      const auto& [history, decided] = found->front();
+      const requests::Rerun rerun = requests::run_again(*decided);
+      out << tell(*history, *decided, rerun, options.format);
+      if (options.format == Format::kTable) {
+        for (const Found& other : std::span(*found).subspan(1)) {
+          out << fmt::format("\nIt was decided about at {0}, too: --site {0} shows that.\n",
+                             other.history->here_of(*other.decided));
+        }
       }
-      if (*decided != nullptr) {
-        const requests::Rerun rerun = requests::run_again(**decided);
-        out << tell(history, **decided, rerun, options.format);
-        co_return rerun.same ? 0 : 1;
-      }
+      co_return rerun.same ? 0 : 1;
     }
   }
   err << fmt::format(
       "tdn explain: no decision about {} is in the request log of {}; the log keeps the last "
-      "requests only, and drops entries under pressure\n",
-      to_string(options.request.uid), options.state);
+      "requests only, drops entries under pressure, and has none about requests that were refused "
+      "before\n",
+      to_string(options.request.uid),
+      options.site.empty() ? options.state
+                           : fmt::format("site {} in {}", options.site, options.state));
   co_return 1;
 }
 

@@ -28,6 +28,9 @@ struct RecordedOptions {
   std::string state;
   RequestId request;
   std::optional<std::uint32_t> attempt;  // the last if not given
+  // Whose decision; empty: that of the site which the client asked. One that served it for another
+  // has decided, too.
+  std::string site = {};
   Format format = Format::kTable;
 };
 

@@ -24,7 +24,9 @@ RequestId id(std::uint8_t number) {
 
 class RequestsTest : public testing::Test {
  protected:
-  void write(const std::string& folder, std::string_view site, std::uint8_t request) {
+  // `for_peer`: the other site had it, and sent it here.
+  void write(const std::string& folder, std::string_view site, std::uint8_t request,
+             bool for_peer = false) {
     domain::Manifests all = route::small_world();
     all.endpoints = {route::endpoint("b", "berlin"), route::endpoint("p", "paris")};
     const auto snapshot = route::compile(all);
@@ -34,6 +36,9 @@ class RequestsTest : public testing::Test {
     std::vector<route::Facts> facts(2);
     facts[1].endpoint = {1};
     facts[1].site_us = 7'000;
+    if (for_peer) {
+      facts[1].exclusion = route::Exclusion::kElsewhere;
+    }
     route::Work work;
     work.input_tokens = 100;
     const route::Decision decision = route::decide(work, facts);
@@ -65,15 +70,16 @@ class RequestsTest : public testing::Test {
     return requests(options, disk_, out_, err_);
   }
   void begin_explain(std::uint8_t request, std::optional<std::uint32_t> attempt,
-                     std::optional<int>& status) {
-    RecordedOptions options{"net", id(request), attempt, Format::kTable};
+                     std::optional<int>& status, std::string site = {}) {
+    RecordedOptions options{"net", id(request), attempt, site, Format::kTable};
     loop_.group.spawn(
         io::TestLoop::keep(explain_recorded(std::move(options), disk_, out_, err_), status));
     loop_.settle();
   }
-  int explain(std::uint8_t request, std::optional<std::uint32_t> attempt = std::nullopt) {
+  int explain(std::uint8_t request, std::optional<std::uint32_t> attempt = std::nullopt,
+              std::string site = {}) {
     std::optional<int> status;
-    begin_explain(request, attempt, status);
+    begin_explain(request, attempt, status, std::move(site));
     loop_.advance(std::chrono::seconds(1));
     return status.value_or(-1);
   }
@@ -113,6 +119,21 @@ TEST_F(RequestsTest, ARecordedDecisionIsDecidedAgain) {
                                     "after 310.0 ms, 12 output tokens\n"));
   EXPECT_EQ(explain(1, 3), 1);
   EXPECT_THAT(err_.str(), HasSubstr("has 1 recorded attempts"));
+}
+
+// The folders are looked through in the order of their names.
+TEST_F(RequestsTest, OfAForwardedRequestTheDecisionOfTheSiteThatWasAskedIsTold) {
+  write("net/sites/berlin/requests", "berlin", 1, true);
+  write("net/sites/paris/requests", "paris", 1);
+  EXPECT_EQ(explain(1), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("asked at paris"));
+  EXPECT_THAT(out_.str(), HasSubstr("at berlin, too: --site berlin shows that"));
+  out_.str("");
+  EXPECT_EQ(explain(1, std::nullopt, "berlin"), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("asked at berlin"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("--site")));
+  EXPECT_EQ(explain(1, std::nullopt, "ashburn"), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("of site ashburn in net"));
 }
 
 TEST_F(RequestsTest, ADifferenceIsToldAndFails) {

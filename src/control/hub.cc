@@ -167,6 +167,9 @@ io::Task<bool> Hub::wait_for_change(Instant until) {
 Acknowledgement Hub::acknowledgement(const protocol::SnapshotOrder& order) const {
   Acknowledgement result;
   for (const auto& [site, watcher] : watchers_) {
+    if (snapshot_ != nullptr && !snapshot_->sites.contains(site)) {
+      continue;  // its site was deleted: it takes no snapshot any more, and serves nobody
+    }
     const bool has_it = sites_.at(site).snapshot >= order;
     (has_it ? result.acknowledged : result.missing).push_back(site);
   }

@@ -80,7 +80,7 @@ class Hub {
   [[nodiscard]] protocol::PeersReported peers_for(Watcher& watcher) const;
   [[nodiscard]] bool has_peers_for(const Watcher& watcher) const;
 
-  // Until every connected edge has that snapshot or a later one, or `until`.
+  // Until every connected edge of a site in force has that snapshot or a later one, or `until`.
   [[nodiscard]] io::Task<Acknowledgement> wait_acknowledged(protocol::SnapshotOrder order,
                                                             Instant until);
   // Until all that these sites had settled by now is here, or `until`; those that are late. An edge

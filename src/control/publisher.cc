@@ -42,7 +42,8 @@ std::vector<protocol::SectionRef> Publisher::refs() const {
   return refs;
 }
 
-Snapshot Publisher::assemble(protocol::SnapshotOrder order, std::string envelope) const {
+Snapshot Publisher::assemble(const Catalogue& catalogue, protocol::SnapshotOrder order,
+                             std::string envelope) const {
   auto published = std::make_shared<Published>();
   published->order = order;
   published->envelope = std::move(envelope);
@@ -50,6 +51,9 @@ Snapshot Publisher::assemble(protocol::SnapshotOrder order, std::string envelope
     published->sections.emplace(codec::to_hex(section->ref.sha256),
                                 std::shared_ptr<const std::string>(section, &section->json));
     published->bytes += section->json.size();
+  }
+  for (const auto& site : catalogue.manifests().sites) {
+    published->sites.insert(site.metadata.name);
   }
   return published;
 }
@@ -63,7 +67,7 @@ Snapshot Publisher::restore(const Catalogue& catalogue, const store::StateRow& s
       manifest->valid_for_s != valid_for_s_ || manifest->sections != refs()) {
     return nullptr;
   }
-  return assemble(order, state.snapshot_envelope);
+  return assemble(catalogue, order, state.snapshot_envelope);
 }
 
 Snapshot Publisher::publish(const Catalogue& catalogue, const Dirty& dirty, WallTime now,
@@ -73,7 +77,7 @@ Snapshot Publisher::publish(const Catalogue& catalogue, const Dirty& dirty, Wall
   constexpr std::size_t kFewShards = 4;  // beyond that one pass over all keys is cheaper
   if (dirty.key_shards.size() > kFewShards) {
     put_all(catalogue);
-    return sign(now, state);
+    return sign(catalogue, now, state);
   }
   if (dirty.catalogue) {
     put(protocol::write_catalogue(manifests, identities));
@@ -85,10 +89,10 @@ Snapshot Publisher::publish(const Catalogue& catalogue, const Dirty& dirty, Wall
     put(protocol::write_policies(manifests, identities));
   }
   put_keys(manifests, identities, dirty.key_shards);
-  return sign(now, state);
+  return sign(catalogue, now, state);
 }
 
-Snapshot Publisher::sign(WallTime now, store::StateRow& state) const {
+Snapshot Publisher::sign(const Catalogue& catalogue, WallTime now, store::StateRow& state) const {
   protocol::SnapshotManifest manifest;
   manifest.network = state.network;
   manifest.order = {state.control_epoch, state.version};
@@ -96,7 +100,7 @@ Snapshot Publisher::sign(WallTime now, store::StateRow& state) const {
   manifest.valid_for_s = valid_for_s_;
   manifest.sections = refs();
   state.snapshot_envelope = protocol::sign_snapshot(std::move(manifest), key_);
-  return assemble({state.control_epoch, state.version}, state.snapshot_envelope);
+  return assemble(catalogue, {state.control_epoch, state.version}, state.snapshot_envelope);
 }
 
 }  // namespace tdn::control

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -24,7 +25,8 @@ struct Published {
   std::string envelope;
   // Lower-case hex of its SHA-256 → the section's bytes.
   std::unordered_map<std::string, std::shared_ptr<const std::string>> sections;
-  std::uint64_t bytes = 0;  // of all sections
+  std::uint64_t bytes = 0;      // of all sections
+  std::set<std::string> sites;  // an edge of another one cannot take it
 };
 using Snapshot = std::shared_ptr<const Published>;
 
@@ -50,8 +52,10 @@ class Publisher {
   void put_keys(const domain::Manifests& manifests, const domain::Identities& identities,
                 const std::set<unsigned>& shards);
   void put_all(const Catalogue& catalogue);
-  [[nodiscard]] Snapshot sign(WallTime now, store::StateRow& state) const;
-  [[nodiscard]] Snapshot assemble(protocol::SnapshotOrder order, std::string envelope) const;
+  [[nodiscard]] Snapshot sign(const Catalogue& catalogue, WallTime now,
+                              store::StateRow& state) const;
+  [[nodiscard]] Snapshot assemble(const Catalogue& catalogue, protocol::SnapshotOrder order,
+                                  std::string envelope) const;
   [[nodiscard]] std::vector<protocol::SectionRef> refs() const;
 
   codec::Ed25519Key key_;

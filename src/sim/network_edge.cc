@@ -136,7 +136,7 @@ void NetworkEdge::find_control_at(const io::Address& address) {
 io::Task<Result<void>> NetworkEdge::prepare(std::shared_ptr<const domain::Snapshot> snapshot) {
   const std::optional<domain::SiteIndex> here = snapshot->find_site(options_.site);
   if (!here) {
-    co_return fail(Code::kInvalid, "it holds no site " + options_.site);
+    co_return fail(Code::kWrongSite, "it holds no site " + options_.site);
   }
   TDN_CO_TRY(prepared_, gateway::Catalogue::create(snapshot, *here, catalogue_.get()));
   co_return Result<void>();
