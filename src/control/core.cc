@@ -233,6 +233,20 @@ Result<Shown> Core::get(const ObjectName& object) const {
   return *std::move(found);
 }
 
+// Who pays is told apart from whoever has the name now.
+std::string Core::name_in_bill(std::string_view kind, const Uid& uid) const {
+  std::string name = catalogue_.name_of(kind, uid);
+  bool replaced = false;
+  for_each_list(catalogue_.manifests(), [&](Kind of, const auto& objects) {
+    const bool pays = of == Kind::kTenant || of == Kind::kProject || of == Kind::kKey;
+    if (pays && domain::to_string(of) == kind) {
+      const auto* present = find_object(objects, name);
+      replaced = present != nullptr && present->metadata.uid != to_string(uid);
+    }
+  });
+  return replaced ? name + " (deleted)" : name;
+}
+
 Result<UsageAnswer> Core::usage(Transaction& transaction,
                                 const std::vector<meter::Dimension>& by) const {
   meter::Summary summary(by);
@@ -240,9 +254,8 @@ Result<UsageAnswer> Core::usage(Transaction& transaction,
       summary.wants_attribution(),
       [&](const meter::UsageCell& cell, const meter::SummaryRow& row) { summary.add(cell, row); }));
   UsageAnswer answer;
-  answer.report = meter::make_report(summary, [this](std::string_view kind, const Uid& uid) {
-    return catalogue_.name_of(kind, uid);
-  });
+  answer.report = meter::make_report(
+      summary, [this](std::string_view kind, const Uid& uid) { return name_in_bill(kind, uid); });
   TDN_TRY(answer.sites, sites(transaction));
   TDN_TRY(answer.report.set_aside, set_aside(transaction));
   return answer;

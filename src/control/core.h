@@ -110,6 +110,7 @@ class Core {
   [[nodiscard]] Result<UsageAnswer> usage(store::Transaction& transaction,
                                           const std::vector<meter::Dimension>& by) const;
   [[nodiscard]] Result<std::vector<SiteBooks>> sites(store::Transaction& transaction) const;
+  [[nodiscard]] std::string name_in_bill(std::string_view kind, const Uid& uid) const;
   [[nodiscard]] Result<std::vector<meter::UsageReport::SetAside>> set_aside(
       store::Transaction& transaction) const;
 

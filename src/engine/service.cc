@@ -38,8 +38,11 @@ Refusal loading() {
 
 }  // namespace
 
-io::Task<> send_json(http::ServerConnection& connection, std::string body) {
+io::Task<> send_json(http::ServerConnection& connection, std::string body, bool simulated) {
   http::Answer answer;
+  if (simulated) {
+    answer.fields = std::span(&kSimulatedField, 1);
+  }
   answer.body = body;
   [[maybe_unused]] const Result<void> sent = co_await connection.respond(answer);
 }

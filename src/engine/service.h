@@ -64,7 +64,10 @@ class Service final : public http::Handler {
 };
 
 // A whole JSON answer, and an error as one.
-[[nodiscard]] io::Task<> send_json(http::ServerConnection& connection, std::string body);
+// `simulated`: made by a simulated model, and labelled so.
+[[nodiscard]] io::Task<> send_json(http::ServerConnection& connection, std::string body,
+                                   bool simulated = false);
+inline constexpr codec::Field kSimulatedField{"tdn-simulated", "true"};
 [[nodiscard]] io::Task<> send_error(http::ServerConnection& connection, Refusal refusal);
 
 }  // namespace tdn::engine

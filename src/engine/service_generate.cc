@@ -154,7 +154,8 @@ io::Task<> Service::answer_whole(Connection& connection, const Request& request,
     usage.completion_tokens += static_cast<std::uint64_t>(generation.completion_tokens());
     choices.push_back({generation.take_text(), generation.finish()});
   }
-  co_await send_json(connection, writer_for(request).whole(choices, usage));
+  co_await send_json(connection, writer_for(request).whole(choices, usage),
+                     core_->facts().simulated);
 }
 
 // What of each generation has been sent, and what is new.
@@ -268,6 +269,9 @@ io::Task<> Service::answer_stream(Connection& connection, const Request& request
     if (!connection.answer_begun()) {
       codec::FieldLines fields;
       fields.add("content-type", "text/event-stream").add("cache-control", "no-cache");
+      if (core_->facts().simulated) {
+        fields.add(kSimulatedField);
+      }
       if (!connection.begin(200, fields)) {
         co_return;
       }
@@ -356,7 +360,8 @@ io::Task<> Service::embed(Connection& connection, std::string_view body) {
     embeddings.push_back(generation.embedding());
   }
   co_await send_json(
-      connection, embeddings_body(embeddings, parsed->base64, core_->facts().name, prompt_tokens));
+      connection, embeddings_body(embeddings, parsed->base64, core_->facts().name, prompt_tokens),
+      core_->facts().simulated);
 }
 
 }  // namespace tdn::engine

@@ -164,6 +164,7 @@ TEST_F(ServiceTest, AnswersAChat) {
   const std::string answer = post("/v1/chat/completions", chat(R"(,"max_tokens":5)"));
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(answer, HasSubstr("content-type: application/json\r\n"));
+  EXPECT_THAT(answer, HasSubstr("tdn-simulated: true\r\n"));
   const json::value body = body_of(answer);
   EXPECT_EQ(text_at(body, "/choices/0/message/content").size(), 20U);
   EXPECT_EQ(text_at(body, "/choices/0/finish_reason"), "length");
@@ -183,6 +184,7 @@ TEST_F(ServiceTest, StreamsRoleTextReasonUsageDone) {
       post("/v1/chat/completions",
            chat(R"(,"max_tokens":3,"stream":true,"stream_options":{"include_usage":true})"));
   EXPECT_THAT(answer, HasSubstr("content-type: text/event-stream\r\n"));
+  EXPECT_THAT(answer, HasSubstr("tdn-simulated: true\r\n"));
   const std::vector<std::string> events = events_of(answer);
   ASSERT_EQ(events.size(), 7U) << answer;
   EXPECT_EQ(text_at(json::parse(events[0]), "/choices/0/delta/role"), "assistant");

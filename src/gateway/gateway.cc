@@ -375,6 +375,8 @@ io::Task<Result<void>> Gateway::attempt(Request& request, Leg& leg) {
     co_return fail(failed(why_not_begun(request, leg, std::move(exchange).error())));
   }
   fail_point("gateway.after_head");
+  // Its list of models says so, too, but may not have been asked for yet.
+  leg.simulated = leg.simulated || head->find("tdn-simulated").has_value();
   const Answering answering{*this, request, leg, *exchange, *head};
   switch (judge(*head, leg)) {
     case Verdict::kAnswer:

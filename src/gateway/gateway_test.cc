@@ -49,6 +49,18 @@ TEST_F(GatewayTest, AWholeAnswerLeavesWhenItsRecordIsDurable) {
   EXPECT_EQ(record.owners.size(), 3U);
 }
 
+// Before its list of models, which says so too, was asked for.
+TEST_F(GatewayTest, ASimulatedAnswerIsRecordedAndShownAsSuch) {
+  start();
+  const auto client = request(kPlain);
+  write(engine(), "HTTP/1.1 200 OK\r\ntdn-simulated: true\r\ncontent-length: " +
+                      std::to_string(kWhole.size()) + "\r\n\r\n" + std::string(kWhole));
+  test.settle();
+  EXPECT_TRUE(has_field(read(*client), "tdn-simulated: true\r\n"));
+  ASSERT_EQ(books.records.size(), 1U);
+  EXPECT_NE(books.records[0].flags & meter::kSimulated, 0U);
+}
+
 TEST_F(GatewayTest, EventsLeaveAtOnceButTheFinishWaitsForTheBooks) {
   start();
   const auto client = request(kStream);

@@ -52,6 +52,36 @@ meter::ListPrice list_price(const Request& request) {
   return {prices.currency, prices.input, prices.cached_input, prices.output};
 }
 
+namespace {
+
+// `best_of` of completions, which has answers generated that nobody sees; OpenAI's highest.
+constexpr std::uint64_t kMostBestOf = 20;
+
+bool is_allowed(const Request& request, const meter::UsageVector& counted) {
+  if (request.scan.max_tokens.value_or(0) == 0) {  // some engines take 0 for no cap
+    return true;
+  }
+  // Engines differ in whether the cap is of reasoning, too.
+  const std::uint64_t output = counted.count(meter::TokenClass::kOutputText);
+  const std::uint64_t cap = *request.scan.max_tokens;
+  const std::uint64_t answers = request.scan.answers();
+  if (output / answers <= cap) {
+    return true;
+  }
+  return request.body.find("\"best_of\"") != request.body.npos &&
+         output / answers / kMostBestOf <= cap;
+}
+
+}  // namespace
+
+void Leg::report(const Request& request, const meter::UsageVector& counted) {
+  if (is_allowed(request, counted)) {
+    usage.report(counted);
+  } else {
+    overcounted = true;
+  }
+}
+
 meter::UsageRecord make_record(const Request& request, const Leg& leg) {
   const domain::Snapshot& snapshot = request.snapshot();
   const domain::Model& model = snapshot[request.model];

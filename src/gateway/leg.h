@@ -19,6 +19,7 @@ struct Leg {
   std::uint64_t number = 0;  // attempts of this request before it
   bool forwarded = false;    // to the edge of another site
   UsageMeter usage;
+  bool overcounted = false;  // its engine claimed more output than the request allows
   codec::Finish finish = codec::Finish::kNone;
   bool streamed = false;
   bool simulated = false;
@@ -34,6 +35,9 @@ struct Leg {
   // not yet.
   std::optional<route::Observation> broke;
 
+  // The engine's counts so far. More output than the request allows is not believed: the answer is
+  // billed by what was seen of it, marked as an estimate.
+  void report(const Request& request, const meter::UsageVector& counted);
   // Whether the request may still go to another endpoint.
   [[nodiscard]] bool has_others() const { return head_by != kNever; }
 };

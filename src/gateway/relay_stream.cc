@@ -147,7 +147,7 @@ class StreamRelay {
 
   void take_usage() {
     if (follower_.has_usage()) {
-      a_.leg.usage.report(follower_.usage());
+      a_.leg.report(a_.request, follower_.usage());
     }
     a_.leg.usage.estimate_output(follower_.content_events());
     a_.gateway.checkpoint(a_.request, a_.leg);

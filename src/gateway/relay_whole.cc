@@ -99,8 +99,9 @@ class WholeRelay {
       return fail(Code::kUpstreamError, "the endpoint reported an error in its answer");
     }
     if (found.usage) {
-      a_.leg.usage.report(to_usage(*found.usage));
-    } else {
+      a_.leg.report(a_.request, to_usage(*found.usage));
+    }
+    if (a_.leg.usage.estimated()) {
       a_.leg.usage.estimate_output((codec::generated_bytes(body_) + kBytesPerToken - 1) /
                                    kBytesPerToken);
     }

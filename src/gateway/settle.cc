@@ -75,6 +75,13 @@ meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter
   metrics_.cached_input_tokens.add(totals.cached_input);
   metrics_.output_tokens.add(totals.output);
   metrics_.estimated.add(leg.usage.estimated() ? 1 : 0);
+  if (leg.overcounted) {
+    log_warning("gateway",
+                "an engine counted more output tokens than the request allows; billed by what was "
+                "seen of the answer, marked as an estimate",
+                {{"request", to_string(request.id.uid)},
+                 {"endpoint", request.snapshot()[leg.endpoint].name}});
+  }
   tell_hop(request, leg, record, totals);
   return record;
 }

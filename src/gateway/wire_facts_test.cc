@@ -28,6 +28,9 @@ struct WireFact {
 };
 
 constexpr std::string_view kTwo = R"({"model":"m","stream":true,"n":2,"messages":[]})";
+constexpr std::string_view kFour = R"({"model":"m","stream":true,"max_tokens":4,"messages":[]})";
+constexpr std::string_view kTwiceFour =
+    R"({"model":"m","stream":true,"max_tokens":4,"n":2,"messages":[]})";
 constexpr std::string_view kWithUsage =
     R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]})";
 
@@ -134,6 +137,32 @@ const std::vector<WireFact>& facts() {
        .end = meter::End::kUpstreamDied,
        .tokens = {9, 0, 1},
        .estimated = true},
+      // An engine cannot have made more than it was allowed to.
+      {.name = "MoreOutputThanTheRequestAllows",
+       .request = kFour,
+       .events =
+           {R"(data: {"choices":[{"index":0,"delta":{"content":"a"}}]})"
+            "\n\n",
+            R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"length"}],"usage":{"prompt_tokens":9,"completion_tokens":1000000}})"
+            "\n\n",
+            "data: [DONE]\n\n"},
+       .client_gets = "[DONE]",
+       .client_never_gets = "usage",
+       .tokens = {9, 0, 1},
+       .estimated = true},
+      {.name = "AsMuchAsAllAnswersTogetherMayHave",
+       .request = kTwiceFour,
+       .events =
+           {R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"length"}]})"
+            "\n\n",
+            R"(data: {"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"length"}]})"
+            "\n\n",
+            R"(data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":8}})"
+            "\n\n",
+            "data: [DONE]\n\n"},
+       .client_gets = "[DONE]",
+       .client_never_gets = "usage",
+       .tokens = {9, 0, 8}},
       // No usage at all, and the end of the body instead of `[DONE]`: billed on an estimate.
       {.name = "NoUsageAtAll",
        .request = kStream,
