@@ -224,6 +224,18 @@ TEST_F(EdgeTest, AnApplyNamesThoseThatDidNotSayInTime) {
   EXPECT_THAT(reply.body, HasSubstr(R"("acknowledged":[],"missing":["frankfurt"])"));
 }
 
+TEST_F(EdgeTest, AnApplyWaitsForNoEdgeOfADeletedSite) {
+  for (const char* object : {"endpoints/frankfurt-1", "sites/frankfurt"}) {
+    const Reply deleted = control_.operate("DELETE", fmt::format("/api/v1/{}", object));
+    ASSERT_EQ(deleted.status, 200) << deleted.body;
+  }
+  const auto stream = watch(kSecret);
+  EXPECT_THAT(heard(*stream), HasSubstr("event: snapshot"));
+  const Reply applied =
+      control_.apply("apiVersion: tdn/v1\nkind: Tenant\nmetadata: {name: new}\n", false);
+  EXPECT_THAT(applied.body, HasSubstr(R"("acknowledged":[],"missing":[])"));
+}
+
 TEST_F(EdgeTest, AnApplyWaitsForNoEdgeThatLeaves) {
   auto stream = watch(kSecret);
   Pending apply;

@@ -169,8 +169,8 @@ Result<void> Gateway::accepting() const {
   }
   if (options_.admitting != nullptr && !options_.admitting->load(std::memory_order_relaxed)) {
     return fail(Code::kQuotaUnavailable,
-                "this site has not heard from its control plane for longer than it may serve "
-                "without; retry, another site may serve");
+                "this site may not serve: for too long its control plane has not confirmed what it "
+                "serves by, or the site was deleted; retry, another site may serve");
   }
   return {};
 }
