@@ -58,11 +58,12 @@ TEST_P(OfAScenario, NoStoryBreaksARule) {
   }
   EXPECT_GT(counts.finishes, 5 * GetParam().seeds);
   EXPECT_GT(counts.sold, 0U);
-  EXPECT_GT(counts.edge_crashes + counts.cut_off, GetParam().seeds);
+  // Half of what stories have on average: so few differ much.
+  EXPECT_GT(counts.edge_crashes + counts.cut_off, GetParam().seeds / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Network, OfAScenario,
-                         testing::Values(Staged{"three", 10}, Staged{"sovereign", 10},
+                         testing::Values(Staged{"three", 20}, Staged{"sovereign", 20},
                                          Staged{"europe-six", 6}, Staged{"planet-twelve", 4}),
                          [](const auto& named) {
                            std::string name(named.param.scenario);
