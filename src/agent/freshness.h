@@ -1,5 +1,5 @@
-// How long ago control was heard, and whether the snapshot in force may still be served from. Only
-// boottime counts; a wrong wall clock makes nothing old or young.
+// How long ago control confirmed the snapshot in force, and whether it may still be served from.
+// Only boottime counts; a wrong wall clock makes nothing old or young.
 #pragma once
 
 #include "base/time.h"
