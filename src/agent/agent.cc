@@ -135,7 +135,9 @@ void Agent::check_freshness() {
     log_error("agent",
               "the snapshot is older than it may be without contact to control: nothing new is "
               "admitted",
-              {{"snapshot", to_string(keeper_.order())}, {"validForS", keeper_.valid_for_s()}});
+              {{"snapshot", to_string(keeper_.order())},
+               {"validForS", keeper_.valid_for_s()},
+               {"refused", keeper_.refused()}});
   }
   parts_.host.set_admitting(fresh);
 }

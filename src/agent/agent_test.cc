@@ -223,8 +223,12 @@ TEST_F(AgentTest, an_edge_whose_site_was_deleted_admits_nothing_new_until_it_is_
   EXPECT_EQ(metric("tdn_snapshot_fresh"), 0);
   seconds(5);
   EXPECT_FALSE(host.admitting);
-  host.refuse.clear();
+  host.refuse_code = Code::kInvalid;  // that the next cannot be read does not bring it back
   publish(changed("Newer"), {1, 3});
+  seconds(5);
+  EXPECT_FALSE(host.admitting);
+  host.refuse.clear();
+  publish(changed("Newest"), {1, 4});
   test.settle();
   EXPECT_TRUE(host.admitting);
 }

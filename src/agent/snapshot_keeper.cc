@@ -81,7 +81,8 @@ io::Task<> SnapshotKeeper::run() {
       }
       ++counters_.refused;
       refused_ = taken.error().detail();
-      site_is_gone_ = taken.error().code() == Code::kWrongSite;
+      // Only a snapshot that has it brings it back: whatever else is wrong with a later one.
+      site_is_gone_ = site_is_gone_ || taken.error().code() == Code::kWrongSite;
       log_error("agent", "a snapshot was refused; the former one stays in force",
                 {{"current", to_string(order_)}, {"reason", refused_}});
       changed_();

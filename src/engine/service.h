@@ -63,11 +63,10 @@ class Service final : public http::Handler {
   std::int64_t created_seconds_ = 0;  // of the model, for /v1/models
 };
 
-// A whole JSON answer, and an error as one.
-// `simulated`: made by a simulated model, and labelled so.
+inline constexpr codec::Field kSimulatedField{"tdn-simulated", "true"};
+// A whole JSON answer, and an error as one. `simulated`: made by a simulated model, labelled so.
 [[nodiscard]] io::Task<> send_json(http::ServerConnection& connection, std::string body,
                                    bool simulated = false);
-inline constexpr codec::Field kSimulatedField{"tdn-simulated", "true"};
 [[nodiscard]] io::Task<> send_error(http::ServerConnection& connection, Refusal refusal);
 
 }  // namespace tdn::engine

@@ -76,11 +76,12 @@ meter::UsageRecord Gateway::close_record(Request& request, const Leg& leg, meter
   metrics_.output_tokens.add(totals.output);
   metrics_.estimated.add(leg.usage.estimated() ? 1 : 0);
   if (leg.overcounted) {
-    log_warning("gateway",
-                "an engine counted more output tokens than the request allows; billed by what was "
-                "seen of the answer, marked as an estimate",
-                {{"request", to_string(request.id.uid)},
-                 {"endpoint", request.snapshot()[leg.endpoint].name}});
+    log_warning(
+        "gateway",
+        "an engine counted more output tokens than the request allows, which is not believed; "
+        "billed by its counts before, else by what was seen of the answer",
+        {{"request", to_string(request.id.uid)},
+         {"endpoint", request.snapshot()[leg.endpoint].name}});
   }
   tell_hop(request, leg, record, totals);
   return record;
