@@ -187,5 +187,33 @@ TEST(CoreTest, ManyKeysAtOnceAreThereOneByOne) {
   EXPECT_EQ(same, second->sections.size() - 1) << "one section of keys changed, and nothing else";
 }
 
+TEST(CoreTest, UsageTellsAFormerTenantFromTheNewOneOfItsName) {
+  CoreRig rig;
+  const std::vector<meter::Dimension> by{meter::Dimension::kTenant};
+  const auto use = [&](std::uint64_t requests) {
+    meter::UsageCell cell;
+    cell.tenant = rig.core->get({domain::Kind::kTenant, "acme"})->uid;
+    ASSERT_TRUE(rig.run([&](Core&) { return rig.store.add_usage(cell, {.requests = requests}); }));
+  };
+  const auto told = [&] {
+    std::vector<std::pair<std::string, std::uint64_t>> lines;
+    const auto answer = rig.run([&](Core& core) { return core.usage(rig.store, by); });
+    for (const meter::UsageLine& line : answer->report.lines) {
+      lines.emplace_back(line.by[0], line.row.requests);
+    }
+    return lines;
+  };
+  ASSERT_TRUE(rig.apply(manifest_of("Tenant", "acme", "{}")).has_value());
+  use(1);
+  const std::vector<ObjectName> doomed{{domain::Kind::kTenant, "acme"}};
+  ASSERT_TRUE(rig.run([&](Core& core) { return core.remove(rig.store, doomed); }).has_value());
+  EXPECT_THAT(told(), testing::ElementsAre(testing::Pair("acme", 1U)));
+  ASSERT_TRUE(rig.apply(manifest_of("Tenant", "acme", "{}")).has_value());
+  use(2);
+  rig.reopen();
+  EXPECT_THAT(told(),
+              testing::ElementsAre(testing::Pair("acme", 2U), testing::Pair("acme (deleted)", 1U)));
+}
+
 }  // namespace
 }  // namespace tdn::control
